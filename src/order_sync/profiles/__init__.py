@@ -1,0 +1,1 @@
+"""The profiles that come with order-sync: TOML files, meant to be read and copied."""

@@ -1,0 +1,1 @@
+"""Decisions: pure functions and values. Nothing here touches a database, a network or a clock."""

@@ -1,0 +1,187 @@
+"""What can be set: names, defaults and limits. `config.py` fills them in.
+
+A token appears in no printed form of any of these.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+)
+
+from order_sync.errors import ConfigError
+from order_sync.profile import DEFAULT_PROFILE
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+DEFAULT_DATABASE = "sqlite:///order-sync.db"
+MONDAY_API_URL = "https://api.monday.com/v2"
+HOW_TO_AUTHENTICATE = (
+    "Set MONDAY_API_TOKEN, or monday.token_file in order-sync.toml to a file that holds the token."
+)
+
+BoardId = Annotated[
+    str,
+    BeforeValidator(lambda raw: str(raw) if isinstance(raw, int) else raw),
+    StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{1,20}$"),
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class DatabaseSettings(_Section):
+    """Where staging, production and history live."""
+
+    url: str = Field(DEFAULT_DATABASE, repr=False, description="SQLAlchemy URL")
+
+    @property
+    def safe_url(self) -> str:
+        """The URL without its password, for people."""
+        return safe_url(self.url)
+
+
+class SourceSettings(_Section):
+    """Where the orders come from."""
+
+    url: str = Field("", repr=False, description="SQLAlchemy URL; default: database.url")
+    table: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = "ORDERS_UNIFIED"
+
+    @property
+    def safe_url(self) -> str:
+        """The URL without its password, for people."""
+        return safe_url(self.url)
+
+
+class MondaySettings(_Section):
+    """The board, the way to it, and how hard to use it. Times are seconds."""
+
+    api_url: str = MONDAY_API_URL
+    api_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}$")] = "2026-10"
+    board_id: BoardId | None = None
+    board_name: Annotated[str, StringConstraints(strip_whitespace=True)] | None = None
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    send_window_s: float = Field(5, gt=0, le=600, description="a request leaves within")
+    server_limit_s: float = Field(60, gt=0, le=3600, description="the server answers within")
+    read_lag_s: float = Field(30, ge=0, le=3600, description="a new item can be found within")
+    concurrency: int = Field(4, ge=1, le=250, description="requests in flight")
+    batch_size: int = Field(15, ge=1, le=100, description="rows in one request, to start with")
+    max_attempts: int = Field(4, ge=1, le=100, description="tries of one row in one run")
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_safe(cls, url: str) -> str:
+        parts = urlsplit(url.strip())
+        if not parts.hostname or parts.scheme not in ("http", "https"):
+            raise ValueError("must be an https:// URL")
+        if parts.username or parts.password:
+            raise ValueError("must not hold a user or password")
+        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+            raise ValueError("must be https: plain http would show the token on the network")
+        return url.strip()
+
+
+class LogSettings(_Section):
+    """What is logged, on stderr."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(lambda raw: raw.lower() if isinstance(raw, str) else raw),
+    ] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class FileSettings(_Section):
+    """What order-sync.toml and each of its environments may hold."""
+
+    profile: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = (
+        DEFAULT_PROFILE
+    )
+    database: DatabaseSettings = DatabaseSettings(url=DEFAULT_DATABASE)
+    source: SourceSettings = SourceSettings(url="")
+    monday: MondaySettings = Field(default_factory=lambda: MondaySettings.model_validate({}))
+    log: LogSettings = LogSettings()
+
+
+class Settings(FileSettings):
+    """Everything a command needs to know, checked."""
+
+    environment: str = "dev"
+    config_file: Path | None = None
+    notices: tuple[str, ...] = ()  # odd, but no mistake: told once at start
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the board's name must be the one in the settings."""
+        return self.environment == "prod"
+
+    def require_board(self) -> str:
+        """The board's id.
+
+        Raises:
+            ConfigError: none is set.
+        """
+        if self.monday.board_id is None:
+            raise ConfigError(
+                "no board is set",
+                hint="Set monday.board_id in order-sync.toml, or ORDER_SYNC_MONDAY__BOARD_ID.",
+            )
+        return self.monday.board_id
+
+    def require_token(self) -> SecretStr:
+        """The API token.
+
+        Raises:
+            ConfigError: none is set.
+        """
+        if self.monday.token is None:
+            raise ConfigError("no monday.com token is set", hint=HOW_TO_AUTHENTICATE)
+        return self.monday.token
+
+
+def database_url(raw: object) -> URL | None:
+    """`raw` as a parsed SQLAlchemy URL, None when it is none."""
+    # Imported late: commands that only print help should not wait for it.
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        return make_url(raw) if isinstance(raw, str) else None
+    except (ArgumentError, ValueError):
+        return None
+
+
+def safe_url(url: str) -> str:
+    """A database URL with its password hidden."""
+    parsed = database_url(url)
+    if parsed is None:
+        return "(not a database URL)"
+    return parsed.render_as_string(hide_password=True)
+
+
+def settings_schema() -> dict[str, Any]:
+    """JSON Schema of order-sync.toml without its environments, for editors."""
+    return FileSettings.model_json_schema()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
