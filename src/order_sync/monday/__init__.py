@@ -1,0 +1,1 @@
+"""The monday.com API: documents, answers, one attempt at a time. Knows nothing of the database."""
