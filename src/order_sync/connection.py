@@ -1,0 +1,59 @@
+"""The board a command works on: client, budget, and the profile's place on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from order_sync.config import Settings
+from order_sync.errors import BoardMismatch, ConfigError
+from order_sync.monday.answers import Answer
+from order_sync.monday.board import BoardInfo, read_board
+from order_sync.monday.client import MondayClient
+from order_sync.monday.columns import BoardMap, match_columns
+from order_sync.rules.mapping import Mapping
+
+CALLS_AT_START_S = 30.0  # how long the first calls may take before monday.com counts as away
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings, on_read: Callable[[str, Answer], None] | None = None
+) -> AsyncIterator[MondayClient]:
+    """A client for the account in the settings."""
+    monday = settings.monday
+    async with MondayClient(
+        monday.api_url,
+        settings.require_token(),
+        monday.api_version,
+        monday.server_limit_s + monday.send_window_s,
+        monday.concurrency,
+        send_window_s=monday.send_window_s,
+        on_read=on_read,
+    ) as client:
+        yield client
+
+
+async def open_board(
+    client: MondayClient, settings: Settings, mapping: Mapping
+) -> tuple[BoardInfo, BoardMap]:
+    """Read the board and find the profile's columns on it.
+
+    Raises:
+        ConfigError: production without a board name in the settings.
+        BoardMismatch: another name than in the settings, or columns that do not fit.
+        Unreachable: no answer within `CALLS_AT_START_S`, or the token is refused.
+    """
+    expected = settings.monday.board_name
+    if settings.is_production and not expected:
+        raise ConfigError(
+            "the prod environment needs the board's name",
+            hint="set monday.board_name in the settings to the board's exact name",
+        )
+    info = await read_board(client, settings.require_board(), give_up_after_s=CALLS_AT_START_S)
+    if expected is not None and info.name.strip() != expected:
+        raise BoardMismatch(
+            f'board {info.id} is named "{info.name}", the settings expect "{expected}"',
+            hint="check monday.board_id and monday.board_name of this environment",
+        )
+    return info, match_columns(mapping, info)

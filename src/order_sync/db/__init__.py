@@ -1,0 +1,1 @@
+"""Every SQL statement. Functions take a connection; the caller owns the transaction."""

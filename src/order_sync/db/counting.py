@@ -1,0 +1,63 @@
+"""What a run did, counted from the rows it left: never from what it believes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from order_sync.db import refused
+from order_sync.db.refused import OpenError
+from order_sync.db.runs import RunRef
+from order_sync.db.schema import Tables
+from order_sync.db.staging import Unit, table_of
+from order_sync.rules.states import IN_DOUBT, Operation, RowState
+
+_DONE = (RowState.PROMOTED, RowState.API_SUCCESS)
+
+
+@dataclass(frozen=True)
+class RunCounts:
+    """Rows of one run by what became of them."""
+
+    done: dict[tuple[Unit, Operation], int]
+    customers: dict[str, dict[str, int]]  # customer -> orders | size lines -> acknowledged rows
+    in_doubt: int  # of the whole board
+    pending: int  # of this run
+
+
+def count_run(conn: Connection, tables: Tables, run: RunRef) -> RunCounts:
+    """Count the staged rows of a run."""
+    done: dict[tuple[Unit, Operation], int] = {}
+    customers: dict[str, dict[str, int]] = {}
+    in_doubt = pending = 0
+    for unit, name in ((Unit.ITEM, "orders"), (Unit.SUBITEM, "size lines")):
+        t = table_of(tables, unit)
+        rows = conn.execute(
+            select(t.c.stg_customer_batch, t.c.update_operation, t.c.stg_status, func.count())
+            .where(t.c.stg_run_id == run.run_id)
+            .group_by(t.c.stg_customer_batch, t.c.update_operation, t.c.stg_status)
+        )
+        for customer, operation, state, count in rows:
+            if state in _DONE:
+                key = (unit, Operation(operation))
+                done[key] = done.get(key, 0) + count
+                mine = customers.setdefault(customer, {})
+                mine[name] = mine.get(name, 0) + count
+            elif state == RowState.PENDING:
+                pending += count
+        in_doubt += conn.execute(
+            select(func.count())
+            .select_from(t)
+            .where(t.c.board_id == run.board_id, t.c.stg_status.in_(IN_DOUBT))
+        ).scalar_one()
+    return RunCounts(done, customers, in_doubt, pending)
+
+
+def open_errors_of(
+    conn: Connection, tables: Tables, board_id: str, keys: Collection[str] | None
+) -> list[OpenError]:
+    """Open ERR rows of the board; with `keys`, only theirs."""
+    errors = refused.open_errors(conn, tables, board_id)
+    return errors if keys is None else [e for e in errors if e.order_key in keys]

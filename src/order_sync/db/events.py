@@ -1,0 +1,49 @@
+"""The audit trail: what happened to which order line, when, in which run, by which request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from order_sync.db import engine
+from order_sync.db.runs import RunRef
+from order_sync.db.schema import Tables
+
+
+@dataclass(frozen=True)
+class OrderEvent:
+    """One line of an order's biography."""
+
+    order_key: str
+    event: str  # a rules.states.Event, STAGED, DROPPED, ADOPTED, or the code of a warning
+    detail: str = ""
+    size_key: str | None = None
+    batch_id: str | None = None
+    request_id: str | None = None
+    level: str = "info"  # info | warning
+
+
+def add_events(conn: Connection, tables: Tables, run: RunRef, events: Iterable[OrderEvent]) -> None:
+    """Append `events`, all with the same time."""
+    at = engine.now(conn)
+    engine.bulk_insert(
+        conn,
+        tables.events,
+        [
+            {
+                "board_id": run.board_id,
+                "order_key": e.order_key,
+                "size_key": e.size_key,
+                "at": at,
+                "run_id": run.run_id,
+                "batch_id": e.batch_id,
+                "request_id": e.request_id,
+                "event": e.event,
+                "level": e.level,
+                "detail": e.detail or None,
+            }
+            for e in events
+        ],
+    )

@@ -1,0 +1,178 @@
+"""What the board is known to hold: reading MON_*, and taking over what was found on the board."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, func, select, update
+
+from order_sync.db import engine
+from order_sync.db.runs import RunRef
+from order_sync.db.schema import Tables
+from order_sync.db.staging import chunks
+from order_sync.rules.comparing import KnownLine, KnownOrder
+from order_sync.rules.mapping import Mapping
+
+
+def known_count(conn: Connection, tables: Tables, board_id: str) -> int:
+    """How many order lines MON_* knows on this board."""
+    p = tables.production
+    return conn.execute(
+        select(func.count()).select_from(p).where(p.c.board_id == board_id)
+    ).scalar_one()
+
+
+def source_hashes(conn: Connection, tables: Tables, board_id: str) -> Iterable[tuple[str, str]]:
+    """(order_key, acknowledged source hash or "") of every known order line."""
+    p = tables.production
+    rows = conn.execute(
+        select(p.c.order_key, func.coalesce(p.c.source_hash, "")).where(p.c.board_id == board_id)
+    )
+    return ((row[0], row[1]) for row in rows)
+
+
+def known_orders(
+    conn: Connection, tables: Tables, board_id: str, keys: Collection[str], mapping: Mapping
+) -> dict[str, KnownOrder]:
+    """The known order lines among `keys`, with their size lines and business columns."""
+    p, s = tables.production, tables.production_subitems
+    orders: dict[str, KnownOrder] = {}
+    for chunk in chunks(sorted(keys)):
+        for row in conn.execute(
+            select(p).where(p.c.board_id == board_id, p.c.order_key.in_(chunk))
+        ).mappings():
+            orders[row["order_key"]] = KnownOrder(
+                order_key=row["order_key"],
+                item_id=row["Item ID"],
+                customer=row["customer_name"],
+                title=row["Title"],
+                group=row["Group"],
+                payload_hash=row["payload_hash"],
+                source_hash=row["source_hash"],
+                values={c.title: row[c.field] for c in mapping.columns},
+                lines={},
+            )
+        lines: dict[str, dict[str, KnownLine]] = {}
+        for line in conn.execute(
+            select(s).where(s.c.board_id == board_id, s.c.order_key.in_(chunk))
+        ).mappings():
+            lines.setdefault(line["order_key"], {})[line["size_key"]] = KnownLine(
+                line["size_key"], line["subitem_id"], line["Size"], line["Order Qty"],
+                line["payload_hash"],
+            )  # fmt: skip
+        for key, known_lines in lines.items():
+            orders[key] = replace(orders[key], lines=known_lines)
+    return orders
+
+
+def customers_of(
+    conn: Connection, tables: Tables, board_id: str, keys: Collection[str]
+) -> dict[str, str]:
+    """order_key -> customer of known order lines."""
+    p = tables.production
+    found: dict[str, str] = {}
+    for chunk in chunks(sorted(keys)):
+        rows = conn.execute(
+            select(p.c.order_key, p.c.customer_name).where(
+                p.c.board_id == board_id, p.c.order_key.in_(chunk)
+            )
+        )
+        found.update({row[0]: row[1] for row in rows})
+    return found
+
+
+@dataclass(frozen=True)
+class FoundItem:
+    """An item that stands on the board although MON_* did not know it."""
+
+    order_key: str
+    item_id: str
+    name: str
+    group_title: str
+    group_id: str
+    customer: str
+    lines: tuple[FoundLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class FoundLine:
+    """A subitem of such an item."""
+
+    size_key: str
+    subitem_id: str
+    name: str
+    label: str
+
+
+def adopt(
+    conn: Connection, tables: Tables, run: RunRef, subitem_board_id: str,
+    found: Iterable[FoundItem],
+) -> None:  # fmt: skip
+    """Take found items into MON_* with unknown values: their hashes stay NULL."""
+    at = engine.now(conn)
+    stamp = {"created_date": at, "UpdateDate": at, "last_run_id": run.run_id}
+    for item in found:
+        conn.execute(
+            tables.production.insert().values(
+                {
+                    "board_id": run.board_id,
+                    "order_key": item.order_key,
+                    "Item ID": item.item_id,
+                    "Title": item.name,
+                    "Group": item.group_title,
+                    "group_id": item.group_id,
+                    "customer_name": item.customer,
+                    **stamp,
+                }
+            )
+        )
+        for line in item.lines:
+            conn.execute(
+                tables.production_subitems.insert().values(
+                    {
+                        "board_id": run.board_id,
+                        "order_key": item.order_key,
+                        "size_key": line.size_key,
+                        "subitem_id": line.subitem_id,
+                        "parent_item_id": item.item_id,
+                        "subitem_board_id": subitem_board_id,
+                        "Title": line.name,
+                        "Size": line.label,
+                        "Order Qty": 0,  # unknown; written by the update that follows
+                        **stamp,
+                    }
+                )
+            )
+
+
+def item_ids_taken(
+    conn: Connection, tables: Tables, board_id: str, item_ids: Collection[str]
+) -> set[str]:
+    """Which of these items MON_* already knows, under whatever key."""
+    p = tables.production
+    taken: set[str] = set()
+    for chunk in chunks(sorted(item_ids)):
+        taken.update(
+            conn.execute(
+                select(p.c["Item ID"]).where(p.c.board_id == board_id, p.c["Item ID"].in_(chunk))
+            ).scalars()
+        )
+    return taken
+
+
+def acknowledge_source(
+    conn: Connection, tables: Tables, board_id: str, hashes: Iterable[tuple[str, str]]
+) -> None:
+    """Store the source hash of orders all of whose parts monday.com has acknowledged."""
+    p = tables.production
+    for order_key, source_hash in hashes:
+        conn.execute(
+            update(p)
+            .where(
+                p.c.board_id == board_id,
+                p.c.order_key == order_key,
+                p.c.payload_hash.is_not(None),
+            )
+            .values(source_hash=source_hash)
+        )

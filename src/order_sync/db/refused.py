@@ -1,0 +1,215 @@
+"""ERR_*: every refused row, with what is wrong and what to do.
+
+There is one open row per key and code; it closes itself when the row is sent or vanishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, select, update
+
+from order_sync.db import engine
+from order_sync.db.runs import RunRef
+from order_sync.db.schema import Tables
+from order_sync.db.staging import Unit, chunks
+
+BY_SYNC = "order-sync"
+MAX_TRIES = 12  # tries over all runs; after that a person decides
+
+
+@dataclass(frozen=True)
+class ErrorRow:
+    """One refusal, ready to be stored."""
+
+    unit: Unit
+    order_key: str
+    customer: str
+    order_number: str
+    error_type: str
+    error_class: str
+    error_message: str
+    field: str = ""
+    value: str = ""
+    size_key: str = ""
+    item_name: str | None = None
+    group_name: str | None = None
+    size_label: str | None = None
+    order_qty: int | None = None
+    parent_item_id: str | None = None
+    http_status_code: int | None = None
+    api_payload: str | None = None
+    original_data: str | None = None
+    payload_hash: str | None = None
+    original_stg_id: int | None = None
+    batch_id: str | None = None
+    request_id: str | None = None
+    retry_count: int = 0
+    max_retries_reached: bool = True  # False: `next_try_at` says when it may go again
+    next_try_at: datetime | None = None
+
+
+def table_of(tables: Tables, unit: Unit) -> Table:
+    return tables.errors if unit is Unit.ITEM else tables.errors_subitems
+
+
+def store_errors(conn: Connection, tables: Tables, run: RunRef, errors: Iterable[ErrorRow]) -> None:
+    """Insert refusals; an open row of the same key and code is brought up to date instead."""
+    at = engine.now(conn)
+    for error in errors:
+        t = table_of(tables, error.unit)
+        values = _values(error, run)
+        same = [
+            t.c.board_id == run.board_id,
+            t.c.order_key == error.order_key,
+            t.c.error_type == error.error_type,
+            t.c.resolved_date.is_(None),
+        ]
+        if error.unit is Unit.SUBITEM:
+            same.append(t.c.size_key == error.size_key)
+        before = conn.execute(select(t.c.err_id, t.c.retry_count).where(*same)).first()
+        if before is None:
+            conn.execute(t.insert().values(**values, created_date=at))
+            continue
+        values["retry_count"] += before.retry_count
+        if values["retry_count"] >= MAX_TRIES:
+            values |= {"max_retries_reached": True, "next_try_at": None}
+        conn.execute(
+            update(t).where(t.c.err_id == before.err_id).values(**values, last_retry_date=at)
+        )
+
+
+def _values(error: ErrorRow, run: RunRef) -> dict[str, Any]:
+    values = {
+        name: getattr(error, name)
+        for name in (
+            "order_key", "order_number", "error_type", "error_class", "error_message", "field",
+            "value", "item_name", "group_name", "http_status_code", "api_payload",
+            "original_data", "payload_hash", "original_stg_id", "batch_id", "request_id",
+            "retry_count", "max_retries_reached", "next_try_at",
+        )
+    }  # fmt: skip
+    if error.unit is Unit.SUBITEM:
+        values |= {
+            name: getattr(error, name)
+            for name in ("size_key", "size_label", "order_qty", "parent_item_id")
+        }
+    return values | {
+        "board_id": run.board_id,
+        "run_id": run.run_id,
+        "customer_batch": error.customer,
+    }
+
+
+def close_sent(
+    conn: Connection, tables: Tables, run: RunRef, unit: Unit, keys: Sequence[tuple[str, str]]
+) -> None:
+    """Close the open rows of keys the board has acknowledged; size_key is "" for items."""
+    t = table_of(tables, unit)
+    open_rows = _open_ids(conn, t, run.board_id)
+    if unit is Unit.ITEM:
+        wanted = {key for key, _ in keys}
+        ids = [row.err_id for row in open_rows if row.order_key in wanted]
+    else:
+        pairs = set(keys)
+        ids = [row.err_id for row in open_rows if (row.order_key, row.size_key) in pairs]
+    _close(conn, t, ids, "sent")
+
+
+def _open_ids(conn: Connection, t: Table, board_id: str) -> Sequence[Any]:
+    return conn.execute(
+        select(t).where(t.c.board_id == board_id, t.c.resolved_date.is_(None))
+    ).all()
+
+
+def _close(conn: Connection, t: Table, ids: Sequence[int], resolution: str) -> None:
+    at = engine.now(conn)
+    for chunk in chunks(ids):
+        conn.execute(
+            update(t)
+            .where(t.c.err_id.in_(chunk))
+            .values(resolved_date=at, resolved_by=BY_SYNC, resolution=resolution)
+        )
+
+
+def close_stale(
+    conn: Connection, tables: Tables, run: RunRef, judged: Collection[str],
+    still_refused: Collection[tuple[str, str]], scope_keys: Collection[str] | None,
+) -> int:  # fmt: skip
+    """Close refusals that are no longer true.
+
+    Args:
+        judged: order keys of the source rows this run has looked at.
+        still_refused: (order_key, code) refused again in this run.
+        scope_keys: every key of the source; None when the scope was not complete, so that
+            nothing can be called vanished.
+
+    Returns:
+        How many rows were closed.
+    """
+    closed = 0
+    for unit in Unit:
+        t = table_of(tables, unit)
+        repaired: list[int] = []
+        gone: list[int] = []
+        for row in _open_ids(conn, t, run.board_id):
+            is_local = row.request_id is None and unit is Unit.ITEM
+            refused_again = (row.order_key, row.error_type) in still_refused
+            if scope_keys is not None and row.order_key not in scope_keys:
+                gone.append(row.err_id)
+            elif is_local and row.order_key in judged and not refused_again:
+                repaired.append(row.err_id)
+        _close(conn, t, repaired, "repaired")
+        _close(conn, t, gone, "vanished")
+        closed += len(repaired) + len(gone)
+    return closed
+
+
+@dataclass(frozen=True)
+class OpenError:
+    """An open ERR row, as far as detection needs it."""
+
+    unit: Unit
+    order_key: str
+    size_key: str
+    customer: str
+    error_type: str
+    error_class: str
+    error_message: str
+    field: str
+    value: str
+    payload_hash: str | None
+    retry_count: int
+    max_retries_reached: bool
+    next_try_at: datetime | None
+    from_monday: bool  # monday.com's verdict, not ours before sending
+
+
+def open_errors(conn: Connection, tables: Tables, board_id: str) -> list[OpenError]:
+    """Every open ERR row of the board, items and size lines."""
+    found = []
+    for unit in Unit:
+        t = table_of(tables, unit)
+        for row in _open_ids(conn, t, board_id):
+            found.append(
+                OpenError(
+                    unit=unit,
+                    order_key=row.order_key,
+                    size_key="" if unit is Unit.ITEM else row.size_key,
+                    customer=row.customer_batch,
+                    error_type=row.error_type,
+                    error_class=row.error_class,
+                    error_message=row.error_message,
+                    field=row.field,
+                    value=row.value,
+                    payload_hash=row.payload_hash,
+                    retry_count=row.retry_count,
+                    max_retries_reached=row.max_retries_reached,
+                    next_try_at=row.next_try_at,
+                    from_monday=row.request_id is not None,
+                )
+            )
+    return found

@@ -1,0 +1,457 @@
+"""The tables of order-sync. Business columns come from the profile, state checks from the enums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.sql.type_api import TypeEngine
+
+from order_sync.db.types import Price, UtcDateTime, id_text, key_text, long_text
+from order_sync.rules.mapping import Kind, Mapping
+from order_sync.rules.states import (
+    LIVE_STATES,
+    BatchState,
+    Operation,
+    RequestState,
+    RowState,
+    RunState,
+)
+
+SCHEMA_VERSION = 1
+
+_KIND_TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.TEXT: Text(),
+    Kind.NUMBER: Price(),
+    Kind.DATE: Date(),
+}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Every table of one profile, on one MetaData."""
+
+    metadata: MetaData
+    schema_version: Table
+    staging: Table
+    staging_subitems: Table
+    production: Table
+    production_subitems: Table
+    errors: Table
+    errors_subitems: Table
+    batches: Table
+    runs: Table
+    groups: Table
+    requests: Table
+    events: Table
+
+
+def build_tables(mapping: Mapping) -> Tables:
+    """The tables of `mapping`; nothing is created in a database yet."""
+    meta = MetaData()
+    runs = _runs(meta)
+    batches = _batches(meta)
+    requests = _requests(meta)
+    staging = _staging(meta, mapping)
+    return Tables(
+        metadata=meta,
+        schema_version=Table(
+            "MON_SchemaVersion",
+            meta,
+            Column("part", String(200), primary_key=True),
+            Column("version", Integer, nullable=False),
+            Column("installed_at", UtcDateTime, nullable=False),
+        ),
+        staging=staging,
+        staging_subitems=_staging_subitems(meta, mapping, staging),
+        production=_production(meta, mapping),
+        production_subitems=_production_subitems(meta, mapping),
+        errors=_errors(meta, mapping.tables.errors),
+        errors_subitems=_errors(meta, mapping.tables.errors_subitems, size_lines=True),
+        batches=batches,
+        runs=runs,
+        groups=_groups(meta),
+        requests=requests,
+        events=_events(meta),
+    )
+
+
+def business_columns(mapping: Mapping) -> list[Column[object]]:
+    """One real column per mapped column, named by its field."""
+    return [Column(c.field, _KIND_TYPES[c.kind]) for c in mapping.columns]
+
+
+def _one_of(column: str, members: Iterable[StrEnum]) -> str:
+    return f'"{column}" IN ({", ".join(repr(m.value) for m in members)})'
+
+
+def _state_check(table: str, column: str, enum: type[StrEnum]) -> CheckConstraint:
+    return CheckConstraint(_one_of(column, enum), name=f"ck_{table}_{column}")
+
+
+def _live(column: str) -> str:
+    return _one_of(column, LIVE_STATES)
+
+
+def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
+    """Technical columns that both staging tables share."""
+    return [
+        Column(
+            "stg_batch_id", id_text(), ForeignKey("MON_BatchProcessing.batch_id"), nullable=False
+        ),
+        Column("stg_run_id", id_text(), ForeignKey("MON_SyncRuns.run_id"), nullable=False),
+        Column("stg_customer_batch", String(255), nullable=False),
+        Column("stg_status", String(20), nullable=False),
+        Column("board_id", id_text(), nullable=False),
+        Column("order_key", key_text(), nullable=False),
+        Column("update_operation", String(20), nullable=False),
+        Column("update_fields", long_text()),  # JSON list of the board titles that changed
+        Column("payload_hash", String(64), nullable=False),
+        Column("stg_api_payload", long_text(), nullable=False),  # JSON: what the board should get
+        Column("stg_request_id", id_text(), ForeignKey("MON_ApiRequests.request_id")),
+        Column("stg_request_pos", Integer),  # alias number inside that request
+        # False: the board has the row, but its values are not known to be ours.
+        Column("stg_acknowledged", Boolean),
+        Column("stg_travel_limit", Integer),  # at most so many rows in its next document
+        Column("stg_attempts", Integer, nullable=False),
+        Column("stg_retry_count", Integer, nullable=False),
+        Column("next_try_at", UtcDateTime),
+        Column("stg_error_type", String(100)),
+        Column("stg_error_message", long_text()),
+        Column("stg_created_date", UtcDateTime, nullable=False),
+        Column("stg_processed_date", UtcDateTime),
+        _state_check(table, "stg_status", RowState),
+        _state_check(table, "update_operation", Operation),
+        CheckConstraint(
+            "stg_status NOT IN ('SENDING', 'UNCONFIRMED') OR stg_request_id IS NOT NULL",
+            name=f"ck_{table}_in_doubt_has_request",
+        ),
+    ]
+
+
+def _staging(meta: MetaData, mapping: Mapping) -> Table:
+    name = mapping.tables.staging
+    live = text(_live("stg_status"))
+    return Table(
+        name,
+        meta,
+        Column("stg_id", Integer, primary_key=True, autoincrement=True),
+        *_staged_columns(name),
+        Column("stg_monday_item_id", id_text()),
+        Column("source_hash", String(64)),
+        Column("original_data", long_text()),
+        Column("Title", Text, nullable=False),
+        Column("Group", Text, nullable=False),
+        Column("group_key", key_text(), nullable=False),
+        *business_columns(mapping),
+        CheckConstraint(
+            "stg_status NOT IN ('API_SUCCESS', 'PROMOTED') OR stg_monday_item_id IS NOT NULL",
+            name=f"ck_{name}_success_has_id",
+        ),
+        Index(f"ux_{name}_live", "board_id", "order_key", unique=True,
+              sqlite_where=live, postgresql_where=live, mssql_where=live),
+        Index(f"ix_{name}_batch", "stg_batch_id"),
+        Index(f"ix_{name}_status", "board_id", "stg_status"),
+        Index(f"ix_{name}_request", "stg_request_id"),
+    )  # fmt: skip
+
+
+def _staging_subitems(meta: MetaData, mapping: Mapping, staging: Table) -> Table:
+    name = mapping.tables.staging_subitems
+    live = text(_live("stg_status"))
+    return Table(
+        name,
+        meta,
+        Column("stg_id", Integer, primary_key=True, autoincrement=True),
+        Column("stg_parent_stg_id", Integer, ForeignKey(staging.c.stg_id)),
+        *_staged_columns(name),
+        Column("size_key", key_text(), nullable=False),
+        Column("stg_monday_subitem_id", id_text()),
+        Column("stg_monday_parent_item_id", id_text()),
+        Column("stg_size_label", String(100), nullable=False),
+        Column("Title", Text, nullable=False),
+        Column("Size", String(100), nullable=False),
+        Column("Order Qty", BigInteger, nullable=False),
+        CheckConstraint(
+            "stg_status NOT IN ('API_SUCCESS', 'PROMOTED') OR stg_monday_subitem_id IS NOT NULL",
+            name=f"ck_{name}_success_has_id",
+        ),
+        Index(f"ux_{name}_live", "board_id", "order_key", "size_key", unique=True,
+              sqlite_where=live, postgresql_where=live, mssql_where=live),
+        Index(f"ix_{name}_batch", "stg_batch_id"),
+        Index(f"ix_{name}_status", "board_id", "stg_status"),
+        Index(f"ix_{name}_parent", "stg_parent_stg_id"),
+        Index(f"ix_{name}_request", "stg_request_id"),
+    )  # fmt: skip
+
+
+def _production(meta: MetaData, mapping: Mapping) -> Table:
+    name = mapping.tables.production
+    return Table(
+        name,
+        meta,
+        Column("board_id", id_text(), primary_key=True),
+        Column("order_key", key_text(), primary_key=True),
+        Column("Item ID", id_text(), nullable=False),
+        Column("Title", Text, nullable=False),
+        Column("Group", Text, nullable=False),
+        Column("group_id", id_text(), nullable=False),
+        Column("customer_name", String(255), nullable=False),
+        *business_columns(mapping),
+        # NULL: the board may hold something else than the columns here say, so all is sent again.
+        Column("payload_hash", String(64)),
+        # NULL: not everything of the order is acknowledged, so detection looks at it again.
+        Column("source_hash", String(64)),
+        Column("created_date", UtcDateTime, nullable=False),
+        Column("UpdateDate", UtcDateTime, nullable=False),
+        Column("last_run_id", id_text(), nullable=False),
+        UniqueConstraint("board_id", "Item ID", name=f"ux_{name}_item"),
+    )
+
+
+def _production_subitems(meta: MetaData, mapping: Mapping) -> Table:
+    name = mapping.tables.production_subitems
+    parent = mapping.tables.production
+    return Table(
+        name,
+        meta,
+        Column("board_id", id_text(), primary_key=True),
+        Column("order_key", key_text(), primary_key=True),
+        Column("size_key", key_text(), primary_key=True),
+        Column("subitem_id", id_text(), nullable=False),
+        Column("parent_item_id", id_text(), nullable=False),
+        Column("subitem_board_id", id_text(), nullable=False),
+        Column("Title", Text, nullable=False),
+        Column("Size", String(100), nullable=False),
+        Column("Order Qty", BigInteger, nullable=False),
+        Column("payload_hash", String(64)),
+        Column("created_date", UtcDateTime, nullable=False),
+        Column("UpdateDate", UtcDateTime, nullable=False),
+        Column("last_run_id", id_text(), nullable=False),
+        UniqueConstraint("board_id", "subitem_id", name=f"ux_{name}_item"),
+        Index(f"ix_{name}_parent", "board_id", "parent_item_id"),
+        ForeignKeyConstraint(
+            ["board_id", "order_key"],
+            [f"{parent}.board_id", f"{parent}.order_key"],
+            name=f"fk_{name}_order",
+        ),
+    )
+
+
+def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
+    still_open = text("resolved_date IS NULL")
+    size_columns: list[Column[object]] = []
+    key = ["board_id", "order_key"]
+    if size_lines:
+        size_columns = [
+            Column("size_key", key_text(), nullable=False),
+            Column("size_label", String(100)),
+            Column("order_qty", BigInteger),
+            Column("parent_item_id", id_text()),
+        ]
+        key.append("size_key")
+    return Table(
+        name,
+        meta,
+        Column("err_id", Integer, primary_key=True, autoincrement=True),
+        Column("board_id", id_text(), nullable=False),
+        Column("order_key", key_text(), nullable=False),
+        *size_columns,
+        Column("customer_batch", String(255), nullable=False),
+        Column("order_number", String(255), nullable=False),
+        Column("item_name", Text),
+        Column("group_name", Text),
+        Column("error_type", String(100), nullable=False),
+        Column("error_class", String(20), nullable=False),
+        Column("error_message", Text, nullable=False),
+        Column("field", String(255), nullable=False),
+        Column("value", Text, nullable=False),
+        Column("http_status_code", Integer),
+        Column("api_payload", Text),
+        Column("original_data", Text),
+        Column("payload_hash", String(64)),
+        Column("original_stg_id", Integer),
+        Column("batch_id", id_text()),
+        Column("run_id", id_text(), nullable=False),
+        Column("request_id", id_text()),
+        Column("retry_count", Integer, nullable=False),
+        Column("max_retries_reached", Boolean, nullable=False),
+        Column("next_try_at", UtcDateTime),
+        Column("created_date", UtcDateTime, nullable=False),
+        Column("last_retry_date", UtcDateTime),
+        Column("resolved_date", UtcDateTime),
+        Column("resolved_by", String(255)),
+        Column("resolution", String(20)),  # sent | vanished | retry | ignore | recreate | forget
+        CheckConstraint(
+            "(resolved_date IS NULL) = (resolved_by IS NULL)", name=f"ck_{name}_resolved_by_someone"
+        ),
+        Index(f"ux_{name}_open", *key, "error_type", unique=True,
+              sqlite_where=still_open, postgresql_where=still_open, mssql_where=still_open),
+        Index(f"ix_{name}_type", "error_type"),
+    )  # fmt: skip
+
+
+def _batches(meta: MetaData) -> Table:
+    return Table(
+        "MON_BatchProcessing",
+        meta,
+        Column("batch_id", id_text(), primary_key=True),
+        Column("run_id", id_text(), ForeignKey("MON_SyncRuns.run_id"), nullable=False),
+        Column("board_id", id_text(), nullable=False),
+        Column("customer_name", String(255), nullable=False),
+        Column("batch_type", String(50), nullable=False),
+        Column("status", String(30), nullable=False),
+        Column("start_time", UtcDateTime, nullable=False),
+        Column("staging_load_completed", UtcDateTime),
+        Column("items_creation_completed", UtcDateTime),
+        Column("subitems_creation_completed", UtcDateTime),
+        Column("promotion_completed", UtcDateTime),
+        Column("end_time", UtcDateTime),
+        Column("orders_total", Integer, nullable=False),
+        Column("orders_processed", Integer, nullable=False),
+        Column("orders_failed", Integer, nullable=False),
+        Column("subitems_total", Integer, nullable=False),
+        Column("subitems_processed", Integer, nullable=False),
+        Column("subitems_failed", Integer, nullable=False),
+        Column("api_calls_made", Integer, nullable=False),
+        Column("api_failures", Integer, nullable=False),
+        Column("retries_attempted", Integer, nullable=False),
+        Column("error_summary", Text),
+        _state_check("MON_BatchProcessing", "status", BatchState),
+        Index("ix_MON_BatchProcessing_run", "run_id"),
+        Index("ix_MON_BatchProcessing_start", "start_time"),
+    )
+
+
+def _runs(meta: MetaData) -> Table:
+    return Table(
+        "MON_SyncRuns",
+        meta,
+        Column("run_id", id_text(), primary_key=True),
+        Column("command", String(50), nullable=False),
+        Column("filters", Text, nullable=False),
+        Column("profile", String(200), nullable=False),
+        Column("profile_fingerprint", String(64), nullable=False),
+        Column("board_id", id_text(), nullable=False),
+        Column("board_name", String(255)),
+        Column("fence", Integer),  # NULL while the run does not hold the board's lock
+        Column("host", String(255), nullable=False),
+        Column("pid", Integer, nullable=False),
+        Column("version", String(50), nullable=False),
+        Column("status", String(30), nullable=False),
+        Column("started_at", UtcDateTime, nullable=False),
+        Column("ended_at", UtcDateTime),
+        Column("orders_read", Integer),
+        Column("orders_new", Integer),
+        Column("orders_changed", Integer),
+        Column("orders_cancelled", Integer),
+        Column("orders_deleted", Integer),
+        Column("orders_unchanged", Integer),
+        Column("orders_created", Integer),
+        Column("subitems_created", Integer),
+        Column("groups_created", Integer),
+        Column("rows_refused", Integer),
+        Column("rows_in_doubt", Integer),
+        Column("api_calls", Integer),
+        Column("exit_code", Integer),
+        Column("error_message", Text),
+        UniqueConstraint("board_id", "fence", name="ux_MON_SyncRuns_fence"),
+        _state_check("MON_SyncRuns", "status", RunState),
+        CheckConstraint("(ended_at IS NULL) = (status = 'RUNNING')", name="ck_MON_SyncRuns_ended"),
+        Index("ix_MON_SyncRuns_started", "started_at"),
+    )
+
+
+def _groups(meta: MetaData) -> Table:
+    return Table(
+        "MON_Groups",
+        meta,
+        Column("board_id", id_text(), primary_key=True),
+        Column("title_key", key_text(), primary_key=True),
+        Column("title", Text, nullable=False),
+        Column("group_id", id_text()),
+        Column("state", String(20), nullable=False),
+        Column("request_id", id_text(), ForeignKey("MON_ApiRequests.request_id")),
+        Column("request_pos", Integer),
+        Column("attempts", Integer, nullable=False),
+        Column("error_type", String(100)),
+        Column("error_message", Text),
+        Column("created_date", UtcDateTime, nullable=False),
+        Column("updated_date", UtcDateTime, nullable=False),
+        _state_check("MON_Groups", "state", RowState),
+        CheckConstraint(
+            "state NOT IN ('API_SUCCESS', 'PROMOTED') OR group_id IS NOT NULL",
+            name="ck_MON_Groups_success_has_id",
+        ),
+    )
+
+
+def _requests(meta: MetaData) -> Table:
+    return Table(
+        "MON_ApiRequests",
+        meta,
+        Column("request_id", id_text(), primary_key=True),
+        Column("run_id", id_text(), ForeignKey("MON_SyncRuns.run_id"), nullable=False),
+        Column("board_id", id_text(), nullable=False),
+        Column("fence", Integer, nullable=False),
+        Column("batch_id", id_text()),
+        Column("kind", String(40), nullable=False),
+        Column("aliases", Integer, nullable=False),
+        Column("idempotency_key", id_text()),  # NULL for reads
+        Column("send_no", Integer, nullable=False),
+        Column("first_sent_at", UtcDateTime, nullable=False),
+        Column("last_sent_at", UtcDateTime, nullable=False),
+        Column("answered_at", UtcDateTime),
+        Column("state", String(20), nullable=False),
+        Column("http_status", Integer),
+        Column("error_code", String(100)),
+        Column("duration_ms", Float),
+        Column("cost", Integer),
+        Column("monday_request_id", String(200)),
+        Column("replays", Integer, nullable=False),  # how often the same key was sent after a doubt
+        Column("body", LargeBinary),  # byte-exact; the token is a header and never in it
+        _state_check("MON_ApiRequests", "state", RequestState),
+        Index("ix_MON_ApiRequests_run", "run_id"),
+        Index("ix_MON_ApiRequests_state", "board_id", "state"),
+    )
+
+
+def _events(meta: MetaData) -> Table:
+    return Table(
+        "MON_OrderEvents",
+        meta,
+        Column("event_id", Integer, primary_key=True, autoincrement=True),
+        Column("board_id", id_text(), nullable=False),
+        Column("order_key", key_text(), nullable=False),
+        Column("size_key", key_text()),
+        Column("at", UtcDateTime, nullable=False),
+        Column("run_id", id_text(), nullable=False),
+        Column("batch_id", id_text()),
+        Column("request_id", id_text()),
+        Column("event", String(50), nullable=False),
+        Column("level", String(10), nullable=False),  # info | warning
+        Column("detail", Text),
+        Index("ix_MON_OrderEvents_order", "board_id", "order_key", "event_id"),
+        Index("ix_MON_OrderEvents_run", "run_id"),
+    )

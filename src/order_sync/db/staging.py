@@ -1,0 +1,413 @@
+"""Work in hand: staging actions, claiming them for a request, recording what became of them.
+
+Every state of a staged row comes from `rules.states.advance`; every UPDATE names the state it
+leaves, so that nothing moves twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, Table, and_, delete, func, select, update
+from sqlalchemy.exc import DBAPIError
+
+from order_sync.db import engine
+from order_sync.db.runs import RequestRef, RunRef
+from order_sync.db.schema import Tables
+from order_sync.errors import InvalidTransition
+from order_sync.rules.states import (
+    IN_DOUBT,
+    LIVE_STATES,
+    Event,
+    Operation,
+    RowState,
+    advance,
+)
+
+
+class Unit(StrEnum):
+    """What a staged row becomes on the board."""
+
+    ITEM = "item"
+    SUBITEM = "subitem"
+
+
+@dataclass(frozen=True)
+class StagedRow:
+    """One action in hand.
+
+    `payload` is what the board should get: {"name", "group", "values": {title: text|null}} for an
+    item, {"name", "label", "quantity"} for a size line.
+    """
+
+    unit: Unit
+    stg_id: int
+    batch_id: str
+    run_id: str
+    customer: str
+    state: RowState
+    operation: Operation
+    order_key: str
+    size_key: str | None
+    payload_hash: str
+    payload: Dict[str, Any]
+    group_key: str | None
+    item_id: str | None  # the item (or subitem) itself, once known
+    parent_stg_id: int | None
+    parent_item_id: str | None
+    request_id: str | None
+    request_pos: int | None
+    travel_limit: int | None
+    attempts: int
+    original: str | None
+
+
+def table_of(tables: Tables, unit: Unit) -> Table:
+    return tables.staging if unit is Unit.ITEM else tables.staging_subitems
+
+
+def id_column(unit: Unit) -> str:
+    return "stg_monday_item_id" if unit is Unit.ITEM else "stg_monday_subitem_id"
+
+
+def stage_rows(
+    conn: Connection, table: Table, rows: Sequence[dict[str, Any]]
+) -> list[tuple[dict[str, Any], str]]:
+    """Bulk-load rows; returns those the database refused, each with its reason.
+
+    A refused chunk is halved until the guilty rows stand alone, so the others load.
+    """
+    if not rows:
+        return []
+    try:
+        with conn.begin_nested():
+            engine.bulk_insert(conn, table, rows)
+    except DBAPIError as error:
+        if len(rows) == 1:
+            return [(rows[0], str(error.orig))]
+        middle = len(rows) // 2
+        return stage_rows(conn, table, rows[:middle]) + stage_rows(conn, table, rows[middle:])
+    return []
+
+
+def staged_ids(
+    conn: Connection, tables: Tables, board_id: str, batch_ids: Sequence[str]
+) -> dict[str, int]:
+    """order_key -> stg_id of the item rows staged in these batches."""
+    t = tables.staging
+    rows = conn.execute(
+        select(t.c.order_key, t.c.stg_id).where(
+            t.c.board_id == board_id, t.c.stg_batch_id.in_(batch_ids)
+        )
+    )
+    return {row.order_key: row.stg_id for row in rows}
+
+
+def _read(tables: Tables, unit: Unit) -> Select[Any]:
+    t = table_of(tables, unit)
+    common = [
+        t.c.stg_id, t.c.stg_batch_id, t.c.stg_run_id, t.c.stg_customer_batch, t.c.stg_status,
+        t.c.update_operation, t.c.order_key, t.c.payload_hash, t.c.stg_api_payload,
+        t.c.stg_request_id, t.c.stg_request_pos, t.c.stg_travel_limit, t.c.stg_attempts,
+    ]  # fmt: skip
+    if unit is Unit.ITEM:
+        return select(*common, t.c.group_key, t.c.stg_monday_item_id, t.c.original_data)
+    return select(
+        *common, t.c.size_key, t.c.stg_monday_subitem_id, t.c.stg_parent_stg_id,
+        t.c.stg_monday_parent_item_id,
+    )  # fmt: skip
+
+
+def _staged(unit: Unit, row: Row[Any]) -> StagedRow:
+    is_item = unit is Unit.ITEM
+    return StagedRow(
+        unit=unit,
+        stg_id=row.stg_id,
+        batch_id=row.stg_batch_id,
+        run_id=row.stg_run_id,
+        customer=row.stg_customer_batch,
+        state=RowState(row.stg_status),
+        operation=Operation(row.update_operation),
+        order_key=row.order_key,
+        size_key=None if is_item else row.size_key,
+        payload_hash=row.payload_hash,
+        payload=json.loads(row.stg_api_payload),
+        group_key=row.group_key if is_item else None,
+        item_id=row.stg_monday_item_id if is_item else row.stg_monday_subitem_id,
+        parent_stg_id=None if is_item else row.stg_parent_stg_id,
+        parent_item_id=None if is_item else row.stg_monday_parent_item_id,
+        request_id=row.stg_request_id,
+        request_pos=row.stg_request_pos,
+        travel_limit=row.stg_travel_limit,
+        attempts=row.stg_attempts,
+        original=row.original_data if is_item else None,
+    )
+
+
+def waiting_rows(
+    conn: Connection, tables: Tables, unit: Unit, run: RunRef, batch_id: str
+) -> list[StagedRow]:
+    """PENDING rows of one batch in the order they were staged."""
+    t = table_of(tables, unit)
+    query = (
+        _read(tables, unit)
+        .where(t.c.stg_batch_id == batch_id, t.c.stg_run_id == run.run_id)
+        .where(t.c.stg_status == RowState.PENDING)
+        .order_by(t.c.stg_id)
+    )
+    return [_staged(unit, row) for row in conn.execute(query)]
+
+
+def rows_of_request(
+    conn: Connection, tables: Tables, unit: Unit, request_id: str, state: RowState
+) -> list[StagedRow]:
+    """Rows of a request that are in `state`, by their position in the document."""
+    t = table_of(tables, unit)
+    query = (
+        _read(tables, unit)
+        .where(t.c.stg_request_id == request_id, t.c.stg_status == state)
+        .order_by(t.c.stg_request_pos)
+    )
+    return [_staged(unit, row) for row in conn.execute(query)]
+
+
+def rows_by_id(conn: Connection, tables: Tables, unit: Unit, ids: Sequence[int]) -> list[StagedRow]:
+    """The rows as they are now, in the order of `ids`."""
+    t = table_of(tables, unit)
+    found = {
+        row.stg_id: _staged(unit, row)
+        for chunk in chunks(ids)
+        for row in conn.execute(_read(tables, unit).where(t.c.stg_id.in_(chunk)))
+    }
+    return [found[stg_id] for stg_id in ids]
+
+
+def claim(
+    conn: Connection, tables: Tables, unit: Unit, rows: Sequence[StagedRow], request: RequestRef,
+    event: Event = Event.CLAIMED,
+) -> None:  # fmt: skip
+    """Bind rows to a request, in document order, and mark them as being sent.
+
+    Raises:
+        InvalidTransition: a row is no longer in the state it was read in.
+    """
+    t = table_of(tables, unit)
+    for position, row in enumerate(rows):
+        _move(
+            conn, t, row, event,
+            stg_request_id=request.request_id, stg_request_pos=position,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened to one row of a request."""
+
+    row: StagedRow
+    event: Event
+    item_id: str | None = None  # ACCEPTED, FOUND
+    acknowledged: bool = True  # False: the board's values are not known to be ours
+    error_type: str = ""
+    error_class: str = ""
+    error_message: str = ""
+    error_field: str = ""
+    may_retry: bool = False  # REFUSED for now, not for good
+    wait_s: float = 0.0  # NOT_EXECUTED: how long the row has to wait at least
+    counts_attempt: bool = False
+    group_gone: bool = False  # NOT_EXECUTED because the board lacks the group
+    travel_limit: int | None = None
+
+
+def record_outcomes(
+    conn: Connection, tables: Tables, unit: Unit, outcomes: Iterable[Outcome]
+) -> None:
+    """Move rows to the states their outcomes say."""
+    t = table_of(tables, unit)
+    done_at = engine.now(conn)
+    for outcome in outcomes:
+        values: dict[str, Any] = {"stg_processed_date": done_at}
+        if outcome.item_id is not None:
+            values[id_column(unit)] = outcome.item_id
+            values["stg_acknowledged"] = outcome.acknowledged
+        if outcome.travel_limit is not None:
+            values["stg_travel_limit"] = outcome.travel_limit
+        if outcome.counts_attempt:
+            values["stg_attempts"] = outcome.row.attempts + 1
+        if outcome.error_type:
+            values["stg_error_type"] = outcome.error_type
+            values["stg_error_message"] = outcome.error_message
+        if outcome.event in (Event.NOT_EXECUTED, Event.NOT_FOUND, Event.SAFE_TO_REPEAT):
+            values["stg_retry_count"] = t.c.stg_retry_count + 1
+        _move(conn, t, outcome.row, outcome.event, **values)
+
+
+def _move(conn: Connection, t: Table, row: StagedRow, event: Event, **values: Any) -> None:
+    to = advance(row.state, event)
+    moved = conn.execute(
+        update(t)
+        .where(t.c.stg_id == row.stg_id, t.c.stg_status == row.state)
+        .values(stg_status=to, **values)
+    ).rowcount
+    if moved != 1:
+        raise InvalidTransition(f"staged row {row.stg_id} is no longer {row.state}")
+
+
+def orphan_rows_to_unconfirmed(conn: Connection, tables: Tables, run: RunRef) -> int:
+    """SENDING rows of earlier runs become UNCONFIRMED; returns how many."""
+    count = 0
+    for unit in Unit:
+        t = table_of(tables, unit)
+        count += conn.execute(
+            update(t)
+            .where(
+                t.c.board_id == run.board_id,
+                t.c.stg_run_id != run.run_id,
+                t.c.stg_status == RowState.SENDING,
+            )
+            .values(
+                stg_status=advance(RowState.SENDING, Event.RUN_DIED),
+                stg_attempts=t.c.stg_attempts + 1,
+            )
+        ).rowcount
+    return count
+
+
+@dataclass(frozen=True)
+class LiveKeys:
+    """Keys that staging already holds on a board."""
+
+    in_doubt: frozenset[str]  # order keys with a SENDING or UNCONFIRMED part
+    pending: frozenset[str]  # order keys with a PENDING part and none in doubt
+
+
+def live_keys(conn: Connection, tables: Tables, board_id: str) -> LiveKeys:
+    """Which order keys staging holds, and how."""
+    doubt: set[str] = set()
+    pending: set[str] = set()
+    for unit in Unit:
+        t = table_of(tables, unit)
+        rows = conn.execute(
+            select(t.c.order_key, t.c.stg_status)
+            .distinct()
+            .where(t.c.board_id == board_id, t.c.stg_status.in_(LIVE_STATES))
+        )
+        for row in rows:
+            (doubt if row.stg_status in IN_DOUBT else pending).add(row.order_key)
+    return LiveKeys(frozenset(doubt), frozenset(pending - doubt))
+
+
+def pending_rows(conn: Connection, tables: Tables, board_id: str) -> list[StagedRow]:
+    """Every PENDING row of the board, whichever run staged it."""
+    found: list[StagedRow] = []
+    for unit in Unit:
+        t = table_of(tables, unit)
+        query = _read(tables, unit).where(
+            t.c.board_id == board_id, t.c.stg_status == RowState.PENDING
+        )
+        found += [_staged(unit, row) for row in conn.execute(query)]
+    return found
+
+
+def drop_pending(conn: Connection, tables: Tables, rows: Sequence[StagedRow]) -> None:
+    """Delete PENDING rows; the caller writes the event that says why.
+
+    Size lines of a deleted order line must be among `rows` or be deleted before.
+    """
+    for unit in (Unit.SUBITEM, Unit.ITEM):
+        t = table_of(tables, unit)
+        ids = [row.stg_id for row in rows if row.unit is unit]
+        for chunk in chunks(ids):
+            conn.execute(delete(t).where(t.c.stg_id.in_(chunk), t.c.stg_status == RowState.PENDING))
+
+
+def hand_down_parents(conn: Connection, tables: Tables, batch_id: str) -> None:
+    """Give the waiting size lines of a batch the item ids of their order lines."""
+    s, p = tables.staging_subitems, tables.staging
+    parent_id = (
+        select(p.c.stg_monday_item_id).where(p.c.stg_id == s.c.stg_parent_stg_id).scalar_subquery()
+    )
+    conn.execute(
+        update(s)
+        .where(
+            s.c.stg_batch_id == batch_id,
+            s.c.stg_status == RowState.PENDING,
+            s.c.stg_monday_parent_item_id.is_(None),
+            s.c.stg_parent_stg_id.is_not(None),
+        )
+        .values(stg_monday_parent_item_id=parent_id)
+    )
+
+
+def doubtful_keys(conn: Connection, tables: Tables, board_id: str) -> frozenset[str]:
+    """Order keys with an UNCONFIRMED part: nothing goes out for them until it is settled."""
+    keys: set[str] = set()
+    for unit in Unit:
+        t = table_of(tables, unit)
+        keys.update(
+            conn.execute(
+                select(t.c.order_key).where(
+                    t.c.board_id == board_id, t.c.stg_status == RowState.UNCONFIRMED
+                )
+            ).scalars()
+        )
+    return frozenset(keys)
+
+
+def has_waiting(conn: Connection, tables: Tables, unit: Unit, batch_id: str) -> bool:
+    """Whether a batch has rows that have not reached an outcome."""
+    t = table_of(tables, unit)
+    waiting = (RowState.PENDING, *IN_DOUBT)
+    query = select(t.c.stg_id).where(t.c.stg_batch_id == batch_id, t.c.stg_status.in_(waiting))
+    return conn.execute(query.limit(1)).first() is not None
+
+
+def refused_groups(conn: Connection, tables: Tables, board_id: str) -> dict[str, str]:
+    """title_key -> why, of the groups monday.com refuses to make."""
+    g = tables.groups
+    rows = conn.execute(
+        select(g.c.title_key, func.coalesce(g.c.error_message, "")).where(
+            g.c.board_id == board_id, g.c.state == RowState.API_FAILED
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def orphaned_lines(conn: Connection, tables: Tables, board_id: str) -> list[StagedRow]:
+    """Waiting size lines whose order line was refused."""
+    s, p = tables.staging_subitems, tables.staging
+    query = (
+        _read(tables, Unit.SUBITEM)
+        .join(p, p.c.stg_id == s.c.stg_parent_stg_id)
+        .where(
+            s.c.board_id == board_id,
+            s.c.stg_status == RowState.PENDING,
+            p.c.stg_status == RowState.API_FAILED,
+        )
+    )
+    return [_staged(Unit.SUBITEM, row) for row in conn.execute(query)]
+
+
+def counts_by_state(
+    conn: Connection, tables: Tables, unit: Unit, *conditions: Any
+) -> dict[RowState, int]:
+    """How many staged rows are in each state, under further conditions on the table."""
+    t = table_of(tables, unit)
+    rows = conn.execute(
+        select(t.c.stg_status, func.count()).where(and_(True, *conditions)).group_by(t.c.stg_status)
+    )
+    return {RowState(state): count for state, count in rows}
+
+
+def latest_attempts(rows: Iterable[StagedRow]) -> dict[tuple[str, str | None], StagedRow]:
+    """(order_key, size_key) -> the row, so that a restaged action keeps its attempts."""
+    return {(row.order_key, row.size_key): row for row in rows}
+
+
+def chunks(ids: Sequence[Any], size: int = 500) -> Iterable[Sequence[Any]]:
+    """Slices small enough for one IN list."""
+    return (ids[i : i + size] for i in range(0, len(ids), size))

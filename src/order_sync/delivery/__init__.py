@@ -1,0 +1,1 @@
+"""Sending staged rows to monday.com exactly once: intent, attempt, outcome, settling."""

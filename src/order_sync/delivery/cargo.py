@@ -1,0 +1,310 @@
+"""What travels in one document: staged rows, groups or labels; how an answer changes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from order_sync.db import engine, events, groups, refused, runs, staging
+from order_sync.db.events import OrderEvent
+from order_sync.db.groups import GroupRow
+from order_sync.db.refused import ErrorRow
+from order_sync.db.runs import RequestRef, RunRef
+from order_sync.db.schema import Tables
+from order_sync.db.staging import Outcome, StagedRow, Unit
+from order_sync.monday.answers import Done, Refused, RowOutcome
+from order_sync.monday.documents import Document
+from order_sync.rules.batching import halved
+from order_sync.rules.retry import ErrorRule, Remedy
+from order_sync.rules.states import Event, Operation, RequestState, RowState
+
+RETRY_LATER_S = 300  # a row whose tries in this run are used up may go again after so long
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """An answer, as far as cargo needs it."""
+
+    outcomes: tuple[RowOutcome, ...]  # one per row; empty when nothing was executed
+    not_executed: ErrorRule | None = None
+    message: str = ""
+    http_status: int = 0
+    max_attempts: int = 4
+
+
+class Cargo(Protocol):
+    """Rows of one document; every method is called inside the caller's transaction."""
+
+    document: Document
+    batch_id: str | None
+
+    def claim(
+        self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event
+    ) -> None:
+        """Mark the rows as being sent by `request`; `event` is CLAIMED or SENT_AGAIN."""
+
+    def record(
+        self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, verdict: Verdict
+    ) -> None:
+        """Move the rows to what the verdict says."""
+
+    def reload(self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> None:
+        """Read the rows again after they were put back, so that they can be claimed anew."""
+
+
+@dataclass
+class RowCargo:
+    """Staged order lines or size lines of one operation."""
+
+    document: Document
+    batch_id: str | None
+    unit: Unit
+    rows: Sequence[StagedRow]
+    waits: dict[int, tuple[int, float]] = field(default_factory=dict)  # stg_id -> (tries, hint)
+
+    def claim(
+        self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event
+    ) -> None:
+        staging.claim(conn, tables, self.unit, self.rows, request, event)
+        events.add_events(conn, tables, run, (_event(row, event, request) for row in self.rows))
+
+    def record(
+        self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, verdict: Verdict
+    ) -> None:
+        rows = self._sending(conn, tables, request)
+        outcomes = [self._outcome(row, place, verdict) for place, row in enumerate(rows)]
+        staging.record_outcomes(conn, tables, self.unit, outcomes)
+        self.waits = {
+            o.row.stg_id: (o.row.attempts + 1, o.wait_s)
+            for o in outcomes
+            if o.event is Event.NOT_EXECUTED and o.counts_attempt
+        }
+        self._forget_groups(conn, tables, run, outcomes)
+        failed = [o for o in outcomes if o.event is Event.REFUSED]
+        later = engine.now(conn) + timedelta(seconds=RETRY_LATER_S)
+        refused.store_errors(
+            conn, tables, run,
+            (_error_row(o, request, verdict.http_status, later) for o in failed),
+        )  # fmt: skip
+        events.add_events(
+            conn, tables, run,
+            (_event(o.row, o.event, request, o.error_message) for o in outcomes),
+        )  # fmt: skip
+
+    def reload(self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> None:  # noqa: ARG002
+        self.rows = staging.rows_by_id(conn, tables, self.unit, [r.stg_id for r in self.rows])
+
+    def _sending(
+        self, conn: Connection, tables: Tables, request: RequestRef
+    ) -> Sequence[StagedRow]:
+        state = RowState.SENDING
+        return staging.rows_of_request(conn, tables, self.unit, request.request_id, state)
+
+    def _forget_groups(
+        self, conn: Connection, tables: Tables, run: RunRef, outcomes: Sequence[Outcome]
+    ) -> None:
+        """Groups monday.com no longer knows are made anew before their rows go again."""
+        keys = {o.row.group_key for o in outcomes if o.group_gone and o.row.group_key}
+        known = groups.read_groups(conn, tables, run.board_id, sorted(keys))
+        for group in known.values():
+            if group.state is RowState.API_SUCCESS:
+                groups.forget_group(conn, tables, run, group, Event.LEFT_BOARD)
+
+    def _outcome(self, row: StagedRow, place: int, verdict: Verdict) -> Outcome:
+        if verdict.not_executed is not None:
+            return _not_executed(row, verdict.not_executed, len(self.rows), verdict.message)
+        result = verdict.outcomes[place]
+        if isinstance(result, Done):
+            created = row.operation is Operation.CREATE
+            return Outcome(row, Event.ACCEPTED, item_id=result.id if created else row.item_id)
+        if isinstance(result, Refused):
+            return _refused(row, result, verdict.max_attempts)
+        return Outcome(
+            row, Event.ANSWER_LOST, error_type=result.code, error_message=result.reason,
+            counts_attempt=True,
+        )  # fmt: skip
+
+
+def _not_executed(row: StagedRow, rule: ErrorRule, rows: int, message: str) -> Outcome:
+    """The whole document was turned away before anything of it ran."""
+    if rule.remedy is Remedy.SPLIT_DOCUMENT and rows > 1:
+        return Outcome(row, Event.NOT_EXECUTED, travel_limit=halved(rows))
+    if rule.remedy in (Remedy.SPLIT_DOCUMENT, Remedy.REFUSE_ROW):
+        return Outcome(
+            row, Event.REFUSED, error_type=rule.code, error_class=rule.error_class,
+            error_message=_sentence(rule.advice, message),
+        )  # fmt: skip
+    return Outcome(row, Event.NOT_EXECUTED)
+
+
+def _refused(row: StagedRow, result: Refused, max_attempts: int) -> Outcome:
+    """This row was turned away; perhaps only for now."""
+    may_pass = result.retryable or _parent_may_lag(row, result)
+    if may_pass and row.attempts + 1 < max_attempts:
+        return Outcome(
+            row, Event.NOT_EXECUTED, counts_attempt=True, wait_s=result.retry_after_s,
+            group_gone=result.remedy is Remedy.REFRESH_GROUP,
+        )  # fmt: skip
+    gone = row.operation is not Operation.CREATE and result.code in _GONE
+    return Outcome(
+        row,
+        Event.REFUSED,
+        error_type="gone_from_board" if gone else result.code,
+        error_class="board" if gone else result.error_class,
+        error_message=_sentence(result.advice, result.message),
+        error_field=str(result.details.get("column_id") or ""),
+        may_retry=may_pass,
+        counts_attempt=True,
+    )
+
+
+_GONE = frozenset({"invalid_item", "not_found"})
+
+
+def _parent_may_lag(row: StagedRow, result: Refused) -> bool:
+    """A subitem's parent can be unknown to monday.com for a moment after its creation."""
+    is_line = row.unit is Unit.SUBITEM and row.operation is Operation.CREATE
+    return is_line and result.code in _GONE
+
+
+def _sentence(advice: str, message: str) -> str:
+    return f"{advice} (monday.com: {message})" if message else advice
+
+
+def _event(row: StagedRow, event: Event, request: RequestRef, detail: str = "") -> OrderEvent:
+    return OrderEvent(row.order_key, event, detail, row.size_key, row.batch_id, request.request_id)
+
+
+def _error_row(
+    outcome: Outcome, request: RequestRef, http_status: int, later: datetime
+) -> ErrorRow:
+    row = outcome.row
+    return staged_error(
+        row,
+        outcome.error_type,
+        outcome.error_class,
+        outcome.error_message,
+        field=outcome.error_field,
+        http_status_code=http_status or None,
+        request_id=request.request_id,
+        next_try_at=later if outcome.may_retry else None,
+    )
+
+
+def staged_error(
+    row: StagedRow, code: str, error_class: str, message: str, *, field: str = "",
+    http_status_code: int | None = None, request_id: str | None = None,
+    next_try_at: datetime | None = None,
+) -> ErrorRow:  # fmt: skip
+    """An ERR row for a staged row; with `next_try_at` it may go again by itself."""
+    payload = row.payload
+    is_item = row.unit is Unit.ITEM
+    return ErrorRow(
+        unit=row.unit,
+        order_key=row.order_key,
+        size_key=row.size_key or "",
+        customer=row.customer,
+        order_number=str(payload.get("order_number") or ""),
+        error_type=code,
+        error_class=error_class,
+        error_message=message,
+        field=field,
+        item_name=payload.get("name") if is_item else None,
+        group_name=payload.get("group") if is_item else None,
+        size_label=None if is_item else payload.get("label"),
+        order_qty=None if is_item else payload.get("quantity"),
+        parent_item_id=row.parent_item_id,
+        http_status_code=http_status_code,
+        api_payload=json.dumps(payload, ensure_ascii=False),
+        original_data=row.original,
+        payload_hash=row.payload_hash,
+        original_stg_id=row.stg_id,
+        batch_id=row.batch_id,
+        request_id=request_id,
+        retry_count=row.attempts,
+        max_retries_reached=next_try_at is None,
+        next_try_at=next_try_at,
+    )
+
+
+@dataclass
+class GroupCargo:
+    """Groups to be created."""
+
+    document: Document
+    groups: Sequence[GroupRow]
+    batch_id: str | None = None
+
+    def claim(
+        self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event
+    ) -> None:
+        groups.claim_groups(conn, tables, run, self.groups, request, event)
+
+    def record(
+        self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, verdict: Verdict
+    ) -> None:
+        sending = groups.groups_of_request(
+            conn, tables, run.board_id, request.request_id, RowState.SENDING
+        )
+        for place, group in enumerate(sending):
+            event, values = self._outcome(place, verdict)
+            groups.move_group(conn, tables, run, group, event, **values)
+
+    def _outcome(self, place: int, verdict: Verdict) -> tuple[Event, dict[str, object]]:
+        rule = verdict.not_executed
+        if rule is not None:
+            if rule.remedy in (Remedy.SPLIT_DOCUMENT, Remedy.REFUSE_ROW):
+                return Event.REFUSED, {
+                    "error_type": rule.code,
+                    "error_message": _sentence(rule.advice, verdict.message),
+                }
+            return Event.NOT_EXECUTED, {}
+        result = verdict.outcomes[place]
+        if isinstance(result, Done):
+            return Event.ACCEPTED, {"group_id": result.id}
+        if isinstance(result, Refused):
+            attempts = self.groups[place].attempts + 1
+            if result.retryable and attempts < verdict.max_attempts:
+                return Event.NOT_EXECUTED, {"attempts": attempts}
+            return Event.REFUSED, {
+                "error_type": result.code,
+                "error_message": _sentence(result.advice, result.message),
+            }
+        return Event.ANSWER_LOST, {}
+
+    def reload(self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> None:  # noqa: ARG002
+        known = groups.read_groups(
+            conn, tables, run.board_id, [group.title_key for group in self.groups]
+        )
+        self.groups = [known[group.title_key] for group in self.groups]
+
+
+@dataclass
+class LabelCargo:
+    """A column's label list; its outcome is read from the board, not from the answer."""
+
+    document: Document
+    batch_id: str | None = None
+
+    def claim(
+        self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event
+    ) -> None:
+        """Labels have no rows of their own: writing the same list again does no harm."""
+
+    def record(
+        self,
+        conn: Connection,
+        tables: Tables,
+        run: RunRef,  # noqa: ARG002 - labels have no rows to move
+        request: RequestRef,
+        verdict: Verdict,  # noqa: ARG002 - the board is read again, whatever was answered
+    ) -> None:
+        runs.set_request_state(conn, tables, request.request_id, RequestState.SETTLED)
+
+    def reload(self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> None:
+        """Nothing to read again."""

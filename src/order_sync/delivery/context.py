@@ -1,0 +1,163 @@
+"""What every step of a delivery needs: a run, a board, a budget, a thread for the database."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+from order_sync.config import Settings
+from order_sync.db import runs
+from order_sync.db.engine import Database
+from order_sync.db.runs import ReadCall, RunRef
+from order_sync.db.schema import Tables
+from order_sync.db.staging import Unit
+from order_sync.errors import SyncError
+from order_sync.monday.answers import Answer
+from order_sync.monday.client import MondayClient
+from order_sync.monday.columns import BoardMap
+from order_sync.progress import Progress
+from order_sync.rules.budget import Ledger
+from order_sync.rules.mapping import Mapping
+from order_sync.rules.retry import Remedy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class Tally:
+    """What a run has done so far, as counted while recording."""
+
+    write_calls: int = 0
+    read_calls: int = 0
+    retries: int = 0
+    groups_created: int = 0
+    labels_created: int = 0
+    adopted: int = 0
+
+
+@dataclass
+class Delivery:
+    """One run's hands: database, client, budget, and what is held in memory meanwhile."""
+
+    settings: Settings
+    mapping: Mapping
+    tables: Tables
+    database: Database
+    client: MondayClient
+    run: RunRef
+    board: BoardMap
+    ledger: Ledger
+    progress: Progress
+    tally: Tally = field(default_factory=Tally)
+    rng: random.Random = field(default_factory=random.Random)
+    # Rows a sender holds although the database says PENDING: their document waits for a limit.
+    held: set[tuple[Unit, int]] = field(default_factory=set)
+    # Rows that may go again, but not before this time of the monotonic clock.
+    not_before: dict[tuple[Unit, int], float] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)  # order keys to compare with the source again
+    create_labels: bool = False  # the column mutations are closed to us: rows carry new labels
+    stopping: SyncError | None = None  # why nothing new may be sent
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="database")
+    )
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
+    _reads: list[ReadCall] = field(default_factory=list)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+
+    def stop(self, why: SyncError) -> None:
+        """Send nothing new; requests in flight are still recorded."""
+        if self.stopping is None:
+            self.stopping = why
+        self.changed.set()
+
+    async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Blocking `work` in the database's thread, so that the event loop never waits."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    async def read(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`work(conn, ...)` in a transaction of its own."""
+        return await self.in_thread(self.database.run, lambda conn: work(conn, *args, **kwargs))
+
+    async def write(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`work(conn, ...)` in a transaction that first checks the fence."""
+
+        def fenced(conn: Connection) -> T:
+            runs.check_fence(conn, self.tables, self.run)
+            return work(conn, *args, **kwargs)
+
+        return await self.in_thread(self.database.run, fenced)
+
+    @asynccontextmanager
+    async def slot(self, kind: str, writes: int) -> AsyncIterator[Slot]:
+        """Room for one request of `writes` rows: waits until the ledger lets it go."""
+        cost = self.ledger.estimate(kind, writes)
+        while (wait := self.ledger.wait_for(cost, time.monotonic())) > 0:
+            freed = self._freed
+            if not math.isinf(wait):
+                self.progress.waiting("monday.com's limits", wait)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(freed.wait(), None if math.isinf(wait) else wait)
+        self.ledger.take(cost, time.monotonic())
+        slot = Slot()
+        try:
+            yield slot
+        finally:
+            self._settle(kind, writes, cost, slot.answer)
+            self._freed.set()
+            self._freed = asyncio.Event()
+
+    def _settle(self, kind: str, writes: int, cost: float, answer: Answer | None) -> None:
+        if answer is None:
+            self.ledger.settle(kind, writes, cost, time.monotonic())
+            return
+        not_executed = answer.not_executed
+        refused = not_executed is not None and not_executed.remedy is Remedy.WAIT_AND_REPEAT
+        self.ledger.settle(
+            kind,
+            writes,
+            cost,
+            time.monotonic(),
+            limits=answer.limits,
+            complexity=answer.complexity,
+            hold_s=answer.retry_after_s if refused else 0.0,
+            refused=refused,
+            crowded=answer.problem is not None and answer.problem.code in CROWDED,
+            day_over=not_executed is not None and not_executed.remedy is Remedy.PAUSE_DAY,
+        )
+
+    def saw_read(self, call: ReadCall) -> None:
+        """A read-only request was answered; it is stored with the next `store_reads`."""
+        self.tally.read_calls += 1
+        self._reads.append(call)
+
+    async def store_reads(self) -> None:
+        calls, self._reads = self._reads, []
+        await self.write(runs.record_reads, self.tables, self.run, calls)
+
+
+CROWDED = frozenset({"too_many_at_once", "locked"})
+
+
+@dataclass
+class Slot:
+    """A place in the budget; `answer` tells the ledger what came of it."""
+
+    answer: Answer | None = None

@@ -1,0 +1,218 @@
+"""One document on its way: intent, attempt, outcome. Nothing is sent without a stored intent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from order_sync.db import runs
+from order_sync.db.runs import RequestRef
+from order_sync.db.staging import Unit
+from order_sync.delivery.cargo import Cargo, RowCargo, Verdict
+from order_sync.delivery.context import Delivery
+from order_sync.errors import BoardMismatch, PausedByBudget, SyncError, Unreachable
+from order_sync.monday.answers import Answer, Done, Refused, RowOutcome, Unknown
+from order_sync.monday.lookup import read_items
+from order_sync.rules.retry import ErrorRule, Remedy, backoff
+from order_sync.rules.states import Event, RequestState
+
+REPEATS = 10  # a document turned away so often by limits waits for a later run
+
+
+class Sender:
+    """Sends documents of one delivery."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._d = delivery
+
+    async def send(self, cargo: Cargo) -> None:
+        """Send a new document until it is executed, refused, in doubt, or put back.
+
+        Raises:
+            SyncError: the run has to stop; what was sent is recorded.
+        """
+        await self._send(cargo, cargo.document.body(), None)
+
+    async def send_again(self, cargo: Cargo, request: RequestRef, body: bytes) -> None:
+        """Send the identical bytes of a doubtful request under its own key, once."""
+        await self._send(cargo, body, request)
+
+    async def _send(self, cargo: Cargo, body: bytes, request: RequestRef | None) -> None:
+        held = _row_ids(cargo)
+        self._d.held |= held
+        try:
+            event = Event.CLAIMED if request is None else Event.SENT_AGAIN
+            for attempt in range(1, REPEATS + 1):
+                if self._d.stopping is not None:
+                    return
+                request, answer = await self._attempt(cargo, body, request, event)
+                pause = await self._follow_up(answer, attempt)
+                if pause is None:
+                    return
+                await self._pause(pause)
+                await self._d.read(cargo.reload, self._d.tables, self._d.run, request)
+                event = Event.CLAIMED
+            self._d.stop(
+                PausedByBudget(
+                    f"monday.com turned a request away {REPEATS} times in a row",
+                    hint="run again later; nothing of it was executed",
+                )
+            )
+        finally:
+            self._d.held -= held
+            self._d.changed.set()
+
+    async def _attempt(
+        self, cargo: Cargo, body: bytes, request: RequestRef | None, event: Event
+    ) -> tuple[RequestRef, Answer]:
+        """One intent, one HTTP request, one recorded outcome."""
+        d = self._d
+        document = cargo.document
+        async with d.slot(document.kind, document.aliases) as slot:
+            current = await d.write(self._intend, cargo, body, request, event)
+            d.tally.write_calls += 1
+            d.tally.retries += current.send_no > 1
+            answer = await d.client.send(
+                body,
+                idempotency_key=current.idempotency_key,
+                is_mutation=True,
+                aliases=document.aliases,
+            )
+            slot.answer = answer
+            if answer.replayed:
+                answer = await self._read_back(answer)
+            await d.write(self._record, cargo, current, answer)
+        if isinstance(cargo, RowCargo):
+            for stg_id, (tries, hint) in cargo.waits.items():
+                pause = backoff(tries, d.rng, hint)
+                d.not_before[cargo.unit, stg_id] = time.monotonic() + pause
+        d.progress.done(sum(isinstance(o, Done | Refused) for o in answer.outcomes))
+        return current, answer
+
+    def _intend(
+        self, conn: Connection, cargo: Cargo, body: bytes, request: RequestRef | None, event: Event
+    ) -> RequestRef:
+        d = self._d
+        if request is None:
+            current = runs.open_request(
+                conn, d.tables, d.run, kind=cargo.document.kind,
+                aliases=cargo.document.aliases, idempotency_key=uuid.uuid4().hex, body=body,
+                batch_id=cargo.batch_id,
+            )  # fmt: skip
+        else:
+            current = runs.resend_request(
+                conn, d.tables, d.run, request, replay=event is Event.SENT_AGAIN
+            )
+        cargo.claim(conn, d.tables, d.run, current, event)
+        return current
+
+    def _record(self, conn: Connection, cargo: Cargo, request: RequestRef, answer: Answer) -> None:
+        d = self._d
+        if not runs.is_current_send(conn, d.tables, d.run, request):
+            return  # settled by somebody else meanwhile: this answer comes too late to count
+        turned_away = answer.not_executed
+        unknown = any(isinstance(outcome, Unknown) for outcome in answer.outcomes)
+        state = (
+            RequestState.UNKNOWN
+            if unknown
+            else RequestState.NOT_EXECUTED
+            if turned_away is not None
+            else RequestState.SETTLED
+        )
+        problem = answer.problem
+        runs.answer_request(
+            conn, d.tables, request.request_id, state,
+            {
+                "http_status": answer.http_status or None,
+                "error_code": None if problem is None else problem.code,
+                "duration_ms": round(answer.duration_s * 1000, 1),
+                "cost": None if answer.complexity is None else answer.complexity.query,
+                "monday_request_id": answer.request_id or None,
+            },
+        )  # fmt: skip
+        verdict = Verdict(
+            outcomes=answer.outcomes,
+            not_executed=None if turned_away is None else turned_away.rule,
+            message="" if turned_away is None else turned_away.message,
+            http_status=answer.http_status,
+            max_attempts=d.settings.monday.max_attempts,
+        )
+        cargo.record(conn, d.tables, d.run, request, verdict)
+
+    async def _read_back(self, answer: Answer) -> Answer:
+        """A replayed answer tells of the past: are its items still there?"""
+        ids = [o.id for o in answer.outcomes if isinstance(o, Done)]
+        try:
+            found = [row async for row in read_items(self._d.client, ids, {})]
+        except SyncError as error:
+            lost = Unknown("no_answer", f"the replayed ids could not be read back ({error.code})")
+            return replace(answer, outcomes=tuple(lost for _ in answer.outcomes))
+        active = {row.id for row in found if row.state == "active"}
+        outcomes: list[RowOutcome] = [
+            _gone(o) if isinstance(o, Done) and o.id not in active else o for o in answer.outcomes
+        ]
+        return replace(answer, outcomes=tuple(outcomes))
+
+    async def _follow_up(self, answer: Answer, attempt: int) -> float | None:
+        """Seconds until the same document goes again; None when it is out of our hands.
+
+        Raises:
+            SyncError: nothing more may be sent in this run.
+        """
+        problem = answer.problem if answer.not_executed is None else answer.not_executed.rule
+        if problem is None:
+            return None
+        stop = _stop_for(problem, answer)
+        if stop is not None:
+            self._d.stop(stop)
+            return None
+        if answer.not_executed is None or problem.remedy not in _SAME_AGAIN:
+            return None
+        return backoff(attempt, self._d.rng, answer.retry_after_s)
+
+    async def _pause(self, seconds: float) -> None:
+        self._d.progress.waiting("monday.com asked us to wait", seconds)
+        ends = time.monotonic() + seconds
+        while self._d.stopping is None and (left := ends - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.5))
+
+
+_SAME_AGAIN = (Remedy.WAIT_AND_REPEAT, Remedy.RETRY_ROW)
+
+
+def _gone(done: Done) -> Refused:
+    return Refused(
+        code="gone_from_board",
+        message="",
+        details={},
+        remedy=Remedy.REFUSE_ROW,
+        error_class="board",
+        advice=(
+            f"The item {done.id} was created and has left the board since; decide whether it "
+            "should be made again."
+        ),
+    )
+
+
+def _row_ids(cargo: Cargo) -> set[tuple[Unit, int]]:
+    if isinstance(cargo, RowCargo):
+        return {(cargo.unit, row.stg_id) for row in cargo.rows}
+    return set()
+
+
+def _stop_for(rule: ErrorRule, answer: Answer) -> SyncError | None:
+    if rule.remedy is Remedy.PAUSE_DAY:
+        return PausedByBudget(
+            "the account's monday.com calls of the day are used up",
+            hint="run again after midnight UTC",
+            retry_after_s=answer.retry_after_s or None,
+        )
+    if rule.remedy is Remedy.STOP_RUN_TOKEN:
+        return Unreachable(f"monday.com refuses the token ({rule.code})", hint=rule.advice)
+    if rule.remedy is Remedy.STOP_RUN_BOARD:
+        return BoardMismatch(f"monday.com refuses the board ({rule.code})", hint=rule.advice)
+    return None

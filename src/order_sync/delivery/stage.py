@@ -1,0 +1,253 @@
+"""Actions become staged rows, in batches per customer; refusals become ERR rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from order_sync.db import batches, engine, events, refused, staging
+from order_sync.db.events import OrderEvent
+from order_sync.db.refused import ErrorRow
+from order_sync.db.staging import StagedRow, Unit
+from order_sync.delivery.context import Delivery
+from order_sync.delivery.lookup import lookup_text
+from order_sync.detection import Detection
+from order_sync.rules.columns import wire_values
+from order_sync.rules.comparing import LineAction, OrderAction
+from order_sync.rules.order import RefusedRow
+from order_sync.rules.states import BatchState, Operation, RowState
+from order_sync.rules.values import key_part
+
+Carried = dict[tuple[str, str | None], StagedRow]
+
+
+async def stage(delivery: Delivery, found: Detection) -> list[str]:
+    """Stage every action; returns the ids of the batches made."""
+    d = delivery
+    await d.write(_store_refusals, d, found)
+    carried: Carried = await d.write(_take_over, d, found)
+    by_customer: dict[str, list[OrderAction]] = {}
+    for action in found.actions:
+        by_customer.setdefault(action.order.customer, []).append(action)
+    return [
+        await d.write(_stage_batch, d, customer, actions, carried)
+        for customer, actions in by_customer.items()
+    ]
+
+
+def _store_refusals(conn: Connection, d: Delivery, found: Detection) -> None:
+    refused.store_errors(conn, d.tables, d.run, local_errors(found.refused, d.mapping.key[0]))
+    refused.close_stale(
+        conn, d.tables, d.run, found.judged,
+        {(row.order_key, r.code) for row in found.refused for r in row.refusals},
+        found.scope_keys if found.vanished is not None else None,
+    )  # fmt: skip
+
+
+def local_errors(rows: Iterable[RefusedRow], number_column: str) -> list[ErrorRow]:
+    """One ERR row per key and code; rows that share both stand in it together."""
+    together: dict[tuple[str, str], tuple[RefusedRow, Any, list[object]]] = {}
+    for row in rows:
+        for refusal in row.refusals:
+            entry = together.setdefault((row.order_key, refusal.code), (row, refusal, []))
+            entry[2].append(dict(row.original))
+    return [
+        ErrorRow(
+            unit=Unit.ITEM,
+            order_key=key,
+            customer=row.customer,
+            order_number=str(row.original.get(number_column) or ""),
+            error_type=code,
+            error_class=refusal.error_class,
+            error_message=refusal.message,
+            field=refusal.field,
+            value=refusal.value,
+            original_data=as_json(originals[0] if len(originals) == 1 else originals),
+            payload_hash=row.payload_hash,
+        )
+        for (key, code), (row, refusal, originals) in together.items()
+    ]
+
+
+def as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _take_over(conn: Connection, d: Delivery, found: Detection) -> Carried:
+    """Drop waiting rows that are staged anew, or that the source no longer wants.
+
+    Rows outside the filters, and rows of orders in doubt, stay as they are.
+    """
+    acting = {action.order.order_key for action in found.actions}
+    whole = found.vanished is not None
+    dropped: list[StagedRow] = []
+    notes: list[OrderEvent] = []
+    for row in staging.pending_rows(conn, d.tables, d.run.board_id):
+        key = row.order_key
+        if key in found.in_doubt or key in found.cut_keys:
+            continue
+        vanished = whole and key not in found.scope_keys
+        if key in acting or key in found.judged or vanished:
+            dropped.append(row)
+            why = "STAGED_ANEW" if key in acting else "DROPPED"
+            notes.append(OrderEvent(key, why, size_key=row.size_key, batch_id=row.batch_id))
+    staging.drop_pending(conn, d.tables, dropped)
+    events.add_events(conn, d.tables, d.run, notes)
+    return staging.latest_attempts(dropped)
+
+
+def _stage_batch(
+    conn: Connection, d: Delivery, customer: str, actions: Sequence[OrderAction], carried: Carried
+) -> str:
+    batch_id = batches.open_batch(conn, d.tables, d.run, customer, "FULL_BATCH")
+    made = _Rows(d, batch_id, customer, carried, engine.now(conn))
+    items = [made.item(a) for a in actions if a.operation is not None]
+    bad = staging.stage_rows(conn, d.tables.staging, items)
+    refused_keys = {row["order_key"] for row, _ in bad}
+    parents = staging.staged_ids(conn, d.tables, d.run.board_id, [batch_id])
+    lines = [
+        made.line(a, line, parents.get(a.order.order_key))
+        for a in actions
+        if a.order.order_key not in refused_keys
+        for line in a.lines
+    ]
+    bad_lines = staging.stage_rows(conn, d.tables.staging_subitems, lines)
+    refused.store_errors(
+        conn, d.tables, d.run, [_not_stored(row, why) for row, why in (*bad, *bad_lines)]
+    )
+    events.add_events(conn, d.tables, d.run, made.notes(actions))
+    batches.reach(conn, d.tables, batch_id, BatchState.STAGING_LOADED)
+    return batch_id
+
+
+class _Rows:
+    """Makes the staged rows of one batch."""
+
+    def __init__(
+        self, d: Delivery, batch_id: str, customer: str, carried: Carried, at: object
+    ) -> None:
+        self._d = d
+        self._carried = carried
+        self._types = {title: column.type for title, column in d.board.columns.items()}
+        self._label_ids = {
+            title: {label.text: label.id for label in column.labels}
+            for title, column in d.board.columns.items()
+            if column.type == "status"
+        }
+        self._batch_id = batch_id
+        self._common = {
+            "stg_batch_id": batch_id,
+            "stg_run_id": d.run.run_id,
+            "stg_customer_batch": customer,
+            "stg_status": RowState.PENDING.value,
+            "board_id": d.run.board_id,
+            "stg_retry_count": 0,
+            "stg_created_date": at,
+        }
+
+    def _attempts(self, key: str, size_key: str | None, payload_hash: str) -> dict[str, Any]:
+        before = self._carried.get((key, size_key))
+        same = before is not None and before.payload_hash == payload_hash
+        return {
+            "stg_attempts": before.attempts if before is not None and same else 0,
+            "stg_travel_limit": before.travel_limit if before is not None and same else None,
+        }
+
+    def item(self, action: OrderAction) -> dict[str, Any]:
+        order = action.order
+        operation = action.operation or Operation.UPDATE
+        payload = {
+            "name": order.name,
+            "group": order.group_title,
+            "order_number": lookup_text(self._d, order),
+            "values": wire_values(
+                order.values,
+                self._types,
+                clear_blanks=operation is not Operation.CREATE,
+                label_ids=self._label_ids,
+            ),
+        }
+        return {
+            **self._common,
+            **self._attempts(order.order_key, None, order.payload_hash),
+            "order_key": order.order_key,
+            "update_operation": operation.value,
+            "update_fields": _changed_fields(action),
+            "payload_hash": order.payload_hash,
+            "stg_api_payload": as_json(payload),
+            "stg_monday_item_id": action.item_id,
+            "source_hash": action.source_hash,
+            "original_data": as_json(dict(order.original)),
+            "Title": order.name,
+            "Group": order.group_title,
+            "group_key": key_part(order.group_title),
+            **{c.field: order.values.get(c.title) for c in self._d.mapping.columns},
+        }
+
+    def line(
+        self, action: OrderAction, line: LineAction, parent_stg_id: int | None
+    ) -> dict[str, Any]:
+        order, size = action.order, line.line
+        payload = {
+            "name": size.name,
+            "label": size.label,
+            "quantity": size.quantity,
+            "order_number": lookup_text(self._d, order),
+        }
+        return {
+            **self._common,
+            **self._attempts(order.order_key, size.size_key, size.payload_hash),
+            "stg_parent_stg_id": parent_stg_id,
+            "order_key": order.order_key,
+            "size_key": size.size_key,
+            "update_operation": line.operation.value,
+            "update_fields": None,
+            "payload_hash": size.payload_hash,
+            "stg_api_payload": as_json(payload),
+            "stg_monday_subitem_id": line.subitem_id,
+            "stg_monday_parent_item_id": action.item_id,
+            "stg_size_label": size.label,
+            "Title": size.name,
+            "Size": size.label,
+            "Order Qty": size.quantity,
+        }
+
+    def notes(self, actions: Sequence[OrderAction]) -> list[OrderEvent]:
+        """What goes into the orders' biographies: staged, and every warning."""
+        notes: list[OrderEvent] = []
+        for action in actions:
+            key = action.order.order_key
+            what = action.operation.value if action.operation else "size lines"
+            notes.append(OrderEvent(key, "STAGED", what, batch_id=self._batch_id))
+            notes += [
+                OrderEvent(key, w.code, w.message, batch_id=self._batch_id, level="warning")
+                for w in action.order.warnings
+            ]
+        return notes
+
+
+def _changed_fields(action: OrderAction) -> str | None:
+    if action.operation is Operation.UPDATE:
+        return json.dumps(["Name", *action.order.values], ensure_ascii=False)
+    return json.dumps(["Group"]) if action.operation is Operation.MOVE else None
+
+
+def _not_stored(row: dict[str, Any], why: str) -> ErrorRow:
+    is_line = "size_key" in row
+    return ErrorRow(
+        unit=Unit.SUBITEM if is_line else Unit.ITEM,
+        order_key=row["order_key"],
+        size_key=row.get("size_key", ""),
+        customer=row["stg_customer_batch"],
+        order_number=str(json.loads(row["stg_api_payload"])["order_number"]),
+        error_type="not_stored",
+        error_class="data",
+        error_message=f"the database refuses this row: {why}; correct the source",
+        size_label=row.get("Size") if is_line else None,
+        order_qty=row.get("Order Qty") if is_line else None,
+        api_payload=row["stg_api_payload"],
+        payload_hash=row["payload_hash"],
+    )

@@ -1,0 +1,369 @@
+"""What there is to do: the source against what the board is known to hold.
+
+`plan` prints the result, `sync` applies it. Any error here stops the run: an error is never read
+as "nothing known".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from order_sync.db import engine, known, refused, source, staging
+from order_sync.db.engine import Database
+from order_sync.db.refused import OpenError
+from order_sync.db.schema import Tables
+from order_sync.db.staging import LiveKeys, Unit
+from order_sync.monday.columns import BoardMap
+from order_sync.monday.labels import room_for_labels
+from order_sync.outcome import ReportedChange
+from order_sync.rules import columns
+from order_sync.rules.changes import resolve_duplicates
+from order_sync.rules.comparing import KnownOrder, OrderAction, compare, is_acknowledged
+from order_sync.rules.filters import Filters
+from order_sync.rules.mapping import Mapping
+from order_sync.rules.order import OrderLine, Refusal, RefusedRow
+from order_sync.rules.reading import OrderReader
+from order_sync.rules.states import ChangeType
+
+# Refusals that only a person can decide about, whatever the payload says now.
+FOR_A_PERSON = frozenset({"duplicate_on_board", "gone_from_board", "outcome_unknown"})
+
+
+@dataclass
+class Detection:
+    """Everything one look at the source has found."""
+
+    rows: int = 0  # source rows within the filters
+    blank_rows: int = 0
+    unchanged: int = 0  # order lines
+    actions: list[OrderAction] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
+    reported: list[ReportedChange] = field(default_factory=list)
+    held: list[OpenError] = field(default_factory=list)  # refused earlier, and not to be sent now
+    in_doubt: dict[str, str] = field(default_factory=dict)  # order key -> customer
+    acknowledged: list[tuple[str, str]] = field(default_factory=list)  # (key, new source hash)
+    scope_keys: frozenset[str] = frozenset()  # every key within the filters
+    judged: set[str] = field(default_factory=set)  # keys whose rows were read
+    vanished: frozenset[str] | None = None  # known keys the source lacks; None: not a whole scope
+    cut_keys: frozenset[str] = frozenset()  # keys whose actions --limit put off
+    notices: tuple[str, ...] = ()
+    limited_from: int | None = None  # order lines before --limit
+
+    @property
+    def warnings(self) -> int:
+        return sum(len(action.order.warnings) for action in self.actions)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to look at."""
+
+    filters: Filters
+    keys: frozenset[str] | None = None  # only these, as far as the filters let them through
+    only_failed: bool = False  # only keys with an open ERR row, whether it is due or not
+
+
+class Detector:
+    """Compares source and state for one board."""
+
+    def __init__(
+        self, mapping: Mapping, tables: Tables, state: Database, source_url: str,
+        source_table: str, board: BoardMap,
+    ) -> None:  # fmt: skip
+        self.mapping = mapping
+        self.tables = tables
+        self.state = state
+        self.board = board
+        self._source_url = source_url
+        self._source_table = source_table
+        self._reader = OrderReader(mapping, board.active_titles)
+        self._types = {title: column.type for title, column in board.columns.items()}
+
+    def detect(self, request: Request) -> Detection:
+        """Look at the source once, in one transaction.
+
+        Raises:
+            ConfigError: the source table is missing or lacks columns.
+            Unreachable: a database cannot be read.
+        """
+        with self.state.begin() as conn:
+            state = _State.read(conn, self.tables, self.board.board_id)
+        found = Detection()
+        with (
+            closing(Database(self._source_url, read_only=True)) as database,
+            database.begin() as conn,
+        ):
+            shape = source.inspect_source(conn, self._source_table, self.mapping)
+            found.notices = shape.notices
+            reader = source.SourceReader(
+                conn, shape, self.mapping, request.filters, self._hash_seed()
+            )
+            scope = reader.scan(state.source_hashes)
+            found.rows, found.unchanged, found.vanished = (
+                scope.rows,
+                scope.unchanged,
+                scope.vanished,
+            )
+            found.scope_keys = reader.keys_in_scope()
+            narrowed = self._narrowed(request, state)
+            if narrowed is not None:
+                reader.narrow_to(narrowed)
+            rows = self._read(reader, found)
+        orders = self._judge(rows, found)
+        self._compare(orders, found, state, request)
+        if request.filters.limit is not None and len(found.actions) > request.filters.limit:
+            found.limited_from = len(found.actions)
+            cut = found.actions[request.filters.limit :]
+            found.cut_keys = frozenset(action.order.order_key for action in cut)
+            found.actions = found.actions[: request.filters.limit]
+        return found
+
+    def payloads_now(self, keys: Collection[str]) -> dict[tuple[str, str | None], str]:
+        """(order_key, size_key or None) -> payload hash the source wants now, for `keys`."""
+        found = self.detect_orders(frozenset(keys))
+        hashes: dict[tuple[str, str | None], str] = {}
+        for order in found:
+            hashes[order.order_key, None] = order.payload_hash
+            for line in order.sizes:
+                hashes[order.order_key, line.size_key] = line.payload_hash
+        return hashes
+
+    def detect_orders(self, keys: frozenset[str]) -> list[OrderLine]:
+        """The orders of `keys` as the source has them now, whatever the filters of the run."""
+        found = Detection()
+        with (
+            closing(Database(self._source_url, read_only=True)) as database,
+            database.begin() as conn,
+        ):
+            shape = source.inspect_source(conn, self._source_table, self.mapping)
+            reader = source.SourceReader(conn, shape, self.mapping, Filters(), self._hash_seed())
+            reader.scan(())
+            reader.narrow_to(keys)
+            rows = self._read(reader, found)
+        return [order for order, _ in self._judge(rows, found)]
+
+    def _hash_seed(self) -> str:
+        return "\x1f".join(sorted(self.board.active_titles))
+
+    def _narrowed(self, request: Request, state: _State) -> frozenset[str] | None:
+        keys = request.keys
+        if request.only_failed:
+            failed = frozenset(state.errors)
+            keys = failed if keys is None else keys & failed
+        return keys
+
+    def _read(
+        self, reader: source.SourceReader, found: Detection
+    ) -> list[tuple[OrderLine | RefusedRow, str]]:
+        rows: list[tuple[OrderLine | RefusedRow, str]] = []
+        for raw, source_hash in reader.candidate_rows():
+            row = self._reader.read(raw)
+            if row is None:
+                found.blank_rows += 1
+                continue
+            found.judged.add(row.order_key)
+            rows.append((row, source_hash))
+        return rows
+
+    def _judge(
+        self, rows: list[tuple[OrderLine | RefusedRow, str]], found: Detection
+    ) -> list[tuple[OrderLine, str]]:
+        """Sort out what cannot be sent, whatever the board holds."""
+        hashes = {row.order_key: source_hash for row, source_hash in reversed(rows)}
+        unique, refused_rows = resolve_duplicates(row for row, _ in rows)
+        found.refused += refused_rows
+        labels = self.labels_by_title()
+        room = self._label_room()
+        good: list[tuple[OrderLine, str]] = []
+        for order in unique:
+            refusals = columns.length_refusals(order, self._types)
+            refusals += columns.label_refusals(order, self.mapping, labels)
+            if not refusals:
+                refusals = self._over_cap(order, labels, room)
+            if refusals:
+                found.refused.append(_refuse(order, refusals))
+            else:
+                good.append((order, hashes[order.order_key]))
+        return good
+
+    def labels_by_title(self) -> dict[str, frozenset[str]]:
+        """Labels each status or dropdown column offers now, the Size column included."""
+        by_title = {
+            title: frozenset(label.text for label in column.labels if label.active)
+            for title, column in self.board.columns.items()
+            if column.type in columns.LABEL_TYPES
+        }
+        size = self.board.subitem_label
+        if size.type in columns.LABEL_TYPES:
+            by_title[self.mapping.sizes.label_title] = frozenset(
+                label.text for label in size.labels if label.active
+            )
+        return by_title
+
+    def _label_room(self) -> dict[str, int]:
+        room = {
+            title: room_for_labels(column)
+            for title, column in self.board.columns.items()
+            if column.type in columns.LABEL_TYPES
+        }
+        size = self.board.subitem_label
+        if size.type in columns.LABEL_TYPES:
+            room[self.mapping.sizes.label_title] = room_for_labels(size)
+        return room
+
+    def _over_cap(
+        self, order: OrderLine, labels: dict[str, frozenset[str]], room: dict[str, int]
+    ) -> list[Refusal]:
+        """Refuse an order whose new labels no longer fit; else take their places."""
+        wanted = columns.missing_labels([order], self.mapping, labels)
+        size_title = self.mapping.sizes.label_title
+        if size_title in labels:
+            sizes = columns.missing_size_labels([order], self.mapping, labels[size_title])
+            if sizes:
+                wanted[size_title] = sizes
+        over = [title for title, new in wanted.items() if len(new) > room[title]]
+        if over:
+            return [_label_limit(title, sorted(wanted[title])[0]) for title in over]
+        for title, new in wanted.items():
+            room[title] -= len(new)
+            labels[title] = labels[title] | new
+        return []
+
+    def _compare(
+        self, orders: list[tuple[OrderLine, str]], found: Detection, state: _State,
+        request: Request,
+    ) -> None:  # fmt: skip
+        with self.state.begin() as conn:
+            holds = state.known_orders(conn, [order.order_key for order, _ in orders], self.mapping)
+            gone = found.vanished or frozenset()
+            customers = state.customers(conn, gone)
+        for order, source_hash in orders:
+            if order.order_key in state.live.in_doubt:
+                found.in_doubt[order.order_key] = order.customer
+                continue
+            there = holds.get(order.order_key)
+            comparison = compare(order, source_hash, there, self.mapping)
+            if comparison.columns:
+                found.reported.append(
+                    ReportedChange(
+                        order.order_key, order.customer, comparison.change, comparison.columns
+                    )
+                )
+            elif comparison.action is None:
+                found.unchanged += 1
+                if there is not None and is_acknowledged(order, there):
+                    found.acknowledged.append((order.order_key, source_hash))
+            else:
+                self._add_action(comparison.action, found, state, request)
+        found.reported += [
+            ReportedChange(key, customers[key], ChangeType.DELETED)
+            for key in sorted(gone)
+            if key not in state.live.in_doubt
+        ]
+
+    def _add_action(
+        self, action: OrderAction, found: Detection, state: _State, request: Request
+    ) -> None:
+        """Keep an action unless an earlier refusal holds it, or parts of it, back."""
+        key = action.order.order_key
+        errors = state.errors.get(key, [])
+        again = request.only_failed
+        held = [
+            e
+            for e in errors
+            if e.unit is Unit.ITEM and state.holds(e, action.order.payload_hash, again=again)
+        ]
+        if held:
+            found.held += held
+            return
+        lines = []
+        for line in action.lines:
+            stopped = [
+                e
+                for e in errors
+                if e.unit is Unit.SUBITEM
+                and e.size_key == line.line.size_key
+                and state.holds(e, line.line.payload_hash, again=again)
+            ]
+            found.held += stopped
+            if not stopped:
+                lines.append(line)
+        if action.operation is None and not lines:
+            return
+        found.actions.append(replace(action, lines=tuple(lines)))
+
+
+@dataclass
+class _State:
+    """What the state tables say about a board, read in one transaction."""
+
+    tables: Tables
+    board_id: str
+    exists: bool
+    source_hashes: list[tuple[str, str]]
+    live: LiveKeys
+    errors: dict[str, list[OpenError]]
+    now: datetime
+
+    @classmethod
+    def read(cls, conn: Connection, tables: Tables, board_id: str) -> _State:
+        exists = bool(engine.columns_of(conn, tables.production.name))
+        errors: dict[str, list[OpenError]] = {}
+        if exists:
+            for error in refused.open_errors(conn, tables, board_id):
+                errors.setdefault(error.order_key, []).append(error)
+        return cls(
+            tables=tables,
+            board_id=board_id,
+            exists=exists,
+            source_hashes=list(known.source_hashes(conn, tables, board_id)) if exists else [],
+            live=staging.live_keys(conn, tables, board_id)
+            if exists
+            else LiveKeys(frozenset(), frozenset()),
+            errors=errors,
+            now=engine.now(conn),
+        )
+
+    def known_orders(
+        self, conn: Connection, keys: Iterable[str], mapping: Mapping
+    ) -> dict[str, KnownOrder]:
+        if not self.exists:
+            return {}
+        return known.known_orders(conn, self.tables, self.board_id, list(keys), mapping)
+
+    def customers(self, conn: Connection, keys: Collection[str]) -> dict[str, str]:
+        if not (self.exists and keys):
+            return {}
+        return known.customers_of(conn, self.tables, self.board_id, keys)
+
+    def holds(self, error: OpenError, payload_hash: str, *, again: bool) -> bool:
+        """Whether an open ERR row keeps this payload from being sent now."""
+        if error.error_type in FOR_A_PERSON:
+            return True
+        if not error.from_monday or again or error.payload_hash != payload_hash:
+            return False  # local refusals are judged anew in every run
+        if error.max_retries_reached:
+            return True
+        return error.next_try_at is not None and error.next_try_at > self.now
+
+
+def _refuse(order: OrderLine, refusals: list[Refusal]) -> RefusedRow:
+    return RefusedRow(
+        order.order_key, order.customer, tuple(refusals), order.original, order.payload_hash
+    )
+
+
+def _label_limit(title: str, label: str) -> Refusal:
+    return Refusal(
+        "label_limit",
+        f"{title}: the board's column has no room for one more label: remove labels nobody uses, "
+        "or make the column a text column",
+        field=title,
+        value=label,
+        error_class="label",
+    )

@@ -1,0 +1,202 @@
+"""Tables are generated from the profile, created once, and upgraded without loss."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import inspect
+from sqlalchemy.exc import IntegrityError
+
+from order_sync.db import engine, upgrade
+from order_sync.db.engine import Database
+from order_sync.db.schema import build_tables
+from order_sync.db.staging import Unit
+from order_sync.errors import ConfigError
+from order_sync.rules.mapping import Kind, MappedColumn
+from order_sync.rules.states import RowState
+
+from .helpers import BOARD, item_row, stage_items, start
+
+NAMES = {
+    "STG_MON_CustMasterSchedule", "STG_MON_CustMasterSchedule_Subitems",
+    "MON_CustMasterSchedule", "MON_CustMasterSchedule_Subitems",
+    "ERR_MON_CustMasterSchedule", "ERR_MON_CustMasterSchedule_Subitems",
+    "MON_BatchProcessing", "MON_SyncRuns", "MON_Groups", "MON_ApiRequests", "MON_OrderEvents",
+    "MON_SchemaVersion",
+}  # fmt: skip
+
+
+def test_the_tables_have_the_names_people_know(state):
+    assert set(inspect(state.engine).get_table_names()) == NAMES
+    assert inspect(state.engine).get_view_names() == ["VW_MON_ActiveBatches"]
+
+
+def test_every_mapped_column_is_a_real_column_in_staging_and_production(state, shipped):
+    fields = {column.field for column in shipped.columns}
+    for name in (shipped.tables.staging, shipped.tables.production):
+        there = {column["name"] for column in inspect(state.engine).get_columns(name)}
+        assert fields <= there
+
+
+def test_the_database_holds_exactly_the_columns_of_the_model(state, tables):
+    for table in tables.metadata.sorted_tables:
+        there = [column["name"] for column in inspect(state.engine).get_columns(table.name)]
+        assert there == [column.name for column in table.columns]
+
+
+def test_creating_twice_changes_nothing(state, tables):
+    state.run(lambda conn: upgrade.ensure_tables(conn, tables))
+    with state.begin() as conn:
+        assert upgrade.inspect_schema(conn, tables).is_current
+
+
+def _create(url: str, profile: str, barrier) -> None:  # runs in another process
+    from order_sync.profile import load_profile
+
+    database = Database(url)
+    barrier.wait()
+    database.run(lambda conn: upgrade.ensure_tables(conn, build_tables(load_profile(profile))))
+
+
+def test_two_processes_may_create_the_tables_at_once(tmp_path, tables):
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(2)
+    workers = [
+        context.Process(target=_create, args=(url, "customer-master-schedule", barrier))
+        for _ in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    with Database(url).begin() as conn:
+        assert upgrade.inspect_schema(conn, tables).is_current
+
+
+def test_a_kill_while_creating_leaves_nothing_half_done(database, tables):
+    class Killed(Exception):
+        pass
+
+    def create_and_die(conn):
+        tables.metadata.create_all(conn)
+        raise Killed
+
+    with pytest.raises(Killed):
+        database.run(create_and_die)
+    assert inspect(database.engine).get_table_names() == []
+    database.run(lambda conn: upgrade.ensure_tables(conn, tables))
+    with database.begin() as conn:
+        assert upgrade.inspect_schema(conn, tables).is_current
+
+
+def with_one_more_column(shipped):
+    extra = MappedColumn("PLANNER", "PLANNER", "PLANNER", Kind.TEXT)
+    return build_tables(replace(shipped, columns=(*shipped.columns, extra)))
+
+
+def test_a_profile_that_gained_a_column_names_the_upgrade(state, shipped):
+    with pytest.raises(ConfigError) as stop:
+        state.run(lambda conn: upgrade.ensure_tables(conn, with_one_more_column(shipped)))
+    assert "db upgrade" in stop.value.hint
+    assert "PLANNER" in stop.value.message
+
+
+def test_an_upgrade_adds_the_column_and_keeps_the_rows(state, tables, shipped):
+    def fill(conn):
+        stage_items(conn, tables, start(conn, tables, shipped), "a", "b")
+
+    state.run(fill)
+    newer = with_one_more_column(shipped)
+    state.run(lambda conn: upgrade.upgrade(conn, newer))
+    with state.begin() as conn:
+        assert upgrade.inspect_schema(conn, newer).is_current
+        rows = conn.execute(newer.staging.select()).all()
+    assert [(row.order_key, row.PLANNER) for row in rows] == [("a", None), ("b", None)]
+
+
+def test_tables_of_a_newer_version_are_left_alone(state, tables):
+    version = tables.schema_version
+    state.run(lambda conn: conn.execute(version.update().values(version=99)))
+    with pytest.raises(ConfigError, match="newer order-sync"):
+        state.run(lambda conn: upgrade.upgrade(conn, tables))
+
+
+def test_one_order_line_stands_in_staging_only_once_while_it_is_live(state, tables, shipped):
+    def stage_twice(conn):
+        run = start(conn, tables, shipped)
+        batch = stage_items(conn, tables, run, "a")
+        conn.execute(tables.staging.insert().values(item_row(conn, run, batch, "a")))
+
+    with pytest.raises(IntegrityError):
+        state.run(stage_twice)
+
+
+@pytest.mark.parametrize("state_name", [RowState.SENDING, RowState.API_SUCCESS])
+def test_the_database_refuses_impossible_rows(state, tables, shipped, state_name):
+    """SENDING without a request, success without an id: nobody can write that."""
+
+    def forge(conn):
+        run = start(conn, tables, shipped)
+        batch = stage_items(conn, tables, run, "a")
+        conn.execute(
+            tables.staging.update()
+            .where(tables.staging.c.stg_batch_id == batch)
+            .values(stg_status=state_name)
+        )
+
+    with pytest.raises(IntegrityError):
+        state.run(forge)
+
+
+def test_every_state_is_accepted_by_its_check_and_no_other_word_is(state, tables):
+    sql = {
+        row[0]: row[1]
+        for row in state.run(
+            lambda conn: conn.exec_driver_sql(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
+            ).all()
+        )
+    }
+    for unit, table in ((Unit.ITEM, tables.staging), (Unit.SUBITEM, tables.staging_subitems)):
+        assert all(f"'{s.value}'" in sql[table.name] for s in RowState), unit
+
+
+def test_the_view_shows_open_batches_with_their_age(state, tables, shipped):
+    def look(conn):
+        run = start(conn, tables, shipped)
+        stage_items(conn, tables, run, "a")
+        return conn.exec_driver_sql(
+            "SELECT status, success_percentage, age_seconds FROM VW_MON_ActiveBatches"
+        ).one()
+
+    status, percentage, age = state.run(look)
+    assert (status, percentage) == ("STARTED", 100.0)
+    assert age in (0, 1)
+
+
+def test_a_file_that_is_no_database_is_named_as_unreachable(tmp_path):
+    from order_sync.errors import Unreachable
+
+    path = tmp_path / "letter.db"
+    path.write_text("Dear planners, this is not a database at all, it is a letter.")
+    with pytest.raises(Unreachable, match="cannot be used"):
+        Database(f"sqlite:///{path}").run(lambda conn: engine.now(conn))
+
+
+def test_reading_a_missing_database_creates_no_file(tmp_path):
+    path = tmp_path / "none.db"
+    with Database(f"sqlite:///{path}", read_only=True).begin() as conn:
+        assert engine.columns_of(conn, "MON_SyncRuns") == []
+    assert not path.exists()
+
+
+def test_a_missing_directory_is_a_mistake_and_is_not_created(tmp_path):
+    with pytest.raises(ConfigError, match="does not exist"):
+        Database(f"sqlite:///{tmp_path / 'no' / 'state.db'}")
+    assert list(tmp_path.iterdir()) == []
+
+
