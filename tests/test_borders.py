@@ -82,5 +82,7 @@ def test_sql_stands_in_db_only():
 
 
 def test_no_file_outgrows_one_subject():
-    long = {p.name: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 500}
+    long = {
+        p.name: n for p in PACKAGE.rglob("*.py") if (n := len(p.read_text().splitlines())) > 500
+    }
     assert long == {}

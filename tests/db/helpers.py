@@ -21,7 +21,11 @@ def start(conn: Connection, tables: Tables, mapping: Mapping) -> RunRef:
 
 
 def stage_items(
-    conn: Connection, tables: Tables, run: RunRef, *keys: str, operation: Operation = Operation.CREATE
+    conn: Connection,
+    tables: Tables,
+    run: RunRef,
+    *keys: str,
+    operation: Operation = Operation.CREATE,
 ) -> str:
     """Stage order lines with these keys; returns the batch."""
     batch = batches.open_batch(conn, tables, run, "GREYSON CLOTHIERS", "FULL_BATCH")

@@ -13,11 +13,12 @@ from order_sync.db import engine, upgrade
 from order_sync.db.engine import Database
 from order_sync.db.schema import build_tables
 from order_sync.db.staging import Unit
-from order_sync.errors import ConfigError
+from order_sync.errors import ConfigError, Unreachable
+from order_sync.profile import load_profile
 from order_sync.rules.mapping import Kind, MappedColumn
 from order_sync.rules.states import RowState
 
-from .helpers import BOARD, item_row, stage_items, start
+from .helpers import item_row, stage_items, start
 
 NAMES = {
     "STG_MON_CustMasterSchedule", "STG_MON_CustMasterSchedule_Subitems",
@@ -53,8 +54,6 @@ def test_creating_twice_changes_nothing(state, tables):
 
 
 def _create(url: str, profile: str, barrier) -> None:  # runs in another process
-    from order_sync.profile import load_profile
-
     database = Database(url)
     barrier.wait()
     database.run(lambda conn: upgrade.ensure_tables(conn, build_tables(load_profile(profile))))
@@ -179,8 +178,6 @@ def test_the_view_shows_open_batches_with_their_age(state, tables, shipped):
 
 
 def test_a_file_that_is_no_database_is_named_as_unreachable(tmp_path):
-    from order_sync.errors import Unreachable
-
     path = tmp_path / "letter.db"
     path.write_text("Dear planners, this is not a database at all, it is a letter.")
     with pytest.raises(Unreachable, match="cannot be used"):
@@ -198,5 +195,3 @@ def test_a_missing_directory_is_a_mistake_and_is_not_created(tmp_path):
     with pytest.raises(ConfigError, match="does not exist"):
         Database(f"sqlite:///{tmp_path / 'no' / 'state.db'}")
     assert list(tmp_path.iterdir()) == []
-
-

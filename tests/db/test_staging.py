@@ -76,9 +76,7 @@ def test_every_run_of_a_board_has_a_higher_fence_and_the_dead_are_named(state, t
     second = state.run(lambda conn: start(conn, tables, shipped))
     assert second.fence == first.fence + 1
     statuses = state.run(
-        lambda conn: conn.execute(
-            tables.runs.select().order_by(tables.runs.c.fence)
-        ).all()
+        lambda conn: conn.execute(tables.runs.select().order_by(tables.runs.c.fence)).all()
     )
     assert [row.status for row in statuses] == ["DIED", "RUNNING"]
 
@@ -121,8 +119,10 @@ def test_promotion_writes_what_monday_acknowledged(state, tables, shipped):
         run = start(conn, tables, shipped)
         accept(conn, tables, send(conn, tables, run, stage_items(conn, tables, run, "a", "b")))
         counts = promote(conn, tables, shipped, run)
-        return counts, states(conn, tables), known.known_orders(
-            conn, tables, BOARD, ["a", "b"], shipped
+        return (
+            counts,
+            states(conn, tables),
+            known.known_orders(conn, tables, BOARD, ["a", "b"], shipped),
         )
 
     counts, there, orders = state.run(work)

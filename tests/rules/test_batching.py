@@ -35,7 +35,9 @@ def test_every_row_travels_once_and_within_its_limits(rows, size):
     for document in documents:
         assert len(document) <= size
         assert len({row.operation for row in document}) == 1  # creates and updates never mix
-        assert all(row.travel_limit is None or len(document) <= row.travel_limit for row in document)
+        assert all(
+            row.travel_limit is None or len(document) <= row.travel_limit for row in document
+        )
         assert [row.number for row in document] == sorted(row.number for row in document)
 
 

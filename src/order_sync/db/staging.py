@@ -257,6 +257,14 @@ def _move(conn: Connection, t: Table, row: StagedRow, event: Event, **values: An
         raise InvalidTransition(f"staged row {row.stg_id} is no longer {row.state}")
 
 
+def set_group(conn: Connection, tables: Tables, row: StagedRow, title: str, group_key: str) -> None:
+    """The board shows the item in this group, whichever was asked for."""
+    t = tables.staging
+    conn.execute(
+        update(t).where(t.c.stg_id == row.stg_id).values({"Group": title, "group_key": group_key})
+    )
+
+
 def orphan_rows_to_unconfirmed(conn: Connection, tables: Tables, run: RunRef) -> int:
     """SENDING rows of earlier runs become UNCONFIRMED; returns how many."""
     count = 0

@@ -42,6 +42,7 @@ class Cargo(Protocol):
 
     document: Document
     batch_id: str | None
+    optional: bool  # its refusal stops nothing: there is another way
 
     def claim(
         self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event
@@ -66,6 +67,7 @@ class RowCargo:
     unit: Unit
     rows: Sequence[StagedRow]
     waits: dict[int, tuple[int, float]] = field(default_factory=dict)  # stg_id -> (tries, hint)
+    optional: bool = False
 
     def claim(
         self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event
@@ -239,6 +241,7 @@ class GroupCargo:
     document: Document
     groups: Sequence[GroupRow]
     batch_id: str | None = None
+    optional: bool = False
 
     def claim(
         self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event
@@ -290,6 +293,7 @@ class LabelCargo:
 
     document: Document
     batch_id: str | None = None
+    optional: bool = True  # rows can carry new labels themselves
 
     def claim(
         self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event

@@ -27,6 +27,7 @@ from order_sync.rules.batching import documents_of
 from order_sync.rules.columns import wire_value
 from order_sync.rules.states import BatchState, Event, Operation, RowState
 
+BREATH_S = 0.05  # a look at the tables is not worth more often
 TICK_S = 1.0  # how often waiting tells how long it will last
 
 
@@ -88,9 +89,8 @@ class Deliverer:
             if ready is None:
                 return False
             wait = max(0.0, ready - time.monotonic())
-        if wait > 0:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(d.changed.wait(), min(wait, TICK_S))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(d.changed.wait(), min(max(wait, BREATH_S), TICK_S))
         return True
 
     async def _ready_at(self, batch_ids: Sequence[str]) -> float | None:

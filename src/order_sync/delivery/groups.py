@@ -40,6 +40,7 @@ class GroupBook:
         self._d = delivery
         self._sender = sender
         self._on_board: frozenset[str] = frozenset()
+        self._wanted: set[str] = set()  # a group some dead run wanted may be wanted no longer
 
     async def learn(self, groups: Sequence[BoardGroup]) -> list[str]:
         """Take over what stands on the board; returns notices about titles that stand twice."""
@@ -54,13 +55,18 @@ class GroupBook:
         """Note that these groups are needed; nothing is sent yet."""
         d = self._d
         wanted = {key_part(title): title for title in titles}
+        self._wanted |= wanted.keys()
         await d.write(table.want_groups, d.tables, d.run, wanted.items(), self._on_board)
 
     async def make_missing(self) -> None:
         """Create the groups that wait for it, a few per request, one request at a time."""
         d = self._d
         for _ in range(d.settings.monday.max_attempts):
-            waiting = [g for g in (await self.all()).values() if g.state is RowState.PENDING]
+            waiting = [
+                g
+                for g in (await self.all()).values()
+                if g.state is RowState.PENDING and g.title_key in self._wanted
+            ]
             if not waiting or d.stopping is not None:
                 return
             size = 1 if any(g.attempts for g in waiting) else d.settings.monday.batch_size

@@ -50,7 +50,7 @@ class Sender:
                 if self._d.stopping is not None:
                     return
                 request, answer = await self._attempt(cargo, body, request, event)
-                pause = await self._follow_up(answer, attempt)
+                pause = self._follow_up(cargo, answer, attempt)
                 if pause is None:
                     return
                 await self._pause(pause)
@@ -157,17 +157,16 @@ class Sender:
         ]
         return replace(answer, outcomes=tuple(outcomes))
 
-    async def _follow_up(self, answer: Answer, attempt: int) -> float | None:
+    def _follow_up(self, cargo: Cargo, answer: Answer, attempt: int) -> float | None:
         """Seconds until the same document goes again; None when it is out of our hands.
 
-        Raises:
-            SyncError: nothing more may be sent in this run.
+        An answer that forbids any further sending stops the run.
         """
         problem = answer.problem if answer.not_executed is None else answer.not_executed.rule
         if problem is None:
             return None
         stop = _stop_for(problem, answer)
-        if stop is not None:
+        if stop is not None and not (cargo.optional and problem.remedy is not Remedy.PAUSE_DAY):
             self._d.stop(stop)
             return None
         if answer.not_executed is None or problem.remedy not in _SAME_AGAIN:

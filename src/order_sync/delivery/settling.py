@@ -30,6 +30,7 @@ from order_sync.monday.board import read_board
 from order_sync.monday.documents import Document, Kind, text
 from order_sync.rules.batching import halved
 from order_sync.rules.states import Event, RequestState, RowState
+from order_sync.rules.values import key_part
 
 KEY_LIFE = timedelta(minutes=25)  # monday.com forgets an idempotency key after 30 minutes
 TRIES = 3  # failed look-ups after which the doubt is left to a later run
@@ -42,9 +43,10 @@ _CREATES = {Kind.CREATE_ITEMS: Unit.ITEM, Kind.CREATE_SUBITEMS: Unit.SUBITEM}
 
 @dataclass(frozen=True)
 class _Found:
-    """Ids the board shows for one row."""
+    """What the board shows for one row."""
 
     ids: tuple[str, ...]
+    group_id: str = ""  # of the first item; "" for size lines
 
 
 class Settler:
@@ -137,7 +139,8 @@ class Settler:
         texts = [str(row.payload["order_number"]) for row in rows]
         customers = {row.order_key: row.customer for row in rows}
         by_key = await items_by_key(self._d, texts, customers)
-        return [_Found(tuple(hit.id for hit in by_key.get(row.order_key, ()))) for row in rows]
+        hits = [by_key.get(row.order_key, []) for row in rows]
+        return [_Found(tuple(h.id for h in hit), hit[0].group_id if hit else "") for hit in hits]
 
     async def _find_lines(self, rows: Sequence[StagedRow]) -> list[_Found]:
         parents = [row.parent_item_id for row in rows if row.parent_item_id]
@@ -179,6 +182,8 @@ class Settler:
             for row, f in zip(rows, found, strict=True)
         ]
         staging.record_outcomes(conn, d.tables, unit, outcomes)
+        if unit is Unit.ITEM:
+            self._note_groups(conn, rows, found)
         refused.store_errors(
             conn, d.tables, d.run,
             (
@@ -192,6 +197,18 @@ class Settler:
         )  # fmt: skip
         events.add_events(conn, d.tables, d.run, (_event(o, doubt) for o in outcomes))
         runs.set_request_state(conn, d.tables, doubt.request.request_id, RequestState.SETTLED)
+
+    def _note_groups(
+        self, conn: Connection, rows: Sequence[StagedRow], found: Sequence[_Found]
+    ) -> None:
+        """An item that stands in another group than asked for is known to stand there."""
+        d = self._d
+        known = groups.read_groups(conn, d.tables, d.run.board_id)
+        titles = {group.group_id: group.title for group in known.values()}
+        for row, f in zip(rows, found, strict=True):
+            if len(f.ids) == 1 and f.group_id != known[row.group_key or ""].group_id:
+                title = titles.get(f.group_id, "")
+                staging.set_group(conn, d.tables, row, title, key_part(title))
 
     def _outcome(
         self, row: StagedRow, ids: tuple[str, ...], *, alone: bool, limit: int | None

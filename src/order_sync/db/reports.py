@@ -1,0 +1,316 @@
+"""Read-only figures for people: what the board holds, what is in hand, what was refused.
+
+Every function takes tables that do not exist as empty ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select, true
+
+from order_sync.db import engine
+from order_sync.db.schema import Tables
+from order_sync.db.staging import Unit
+from order_sync.rules.states import IN_DOUBT, RowState
+from order_sync.rules.values import key_parts
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run, as MON_SyncRuns has it."""
+
+    run_id: str
+    command: str
+    filters: str  # JSON
+    board_id: str
+    board_name: str | None
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+    orders_created: int | None
+    subitems_created: int | None
+    rows_refused: int | None
+    rows_in_doubt: int | None
+    api_calls: int | None
+    exit_code: int | None
+    error_message: str | None
+
+
+@dataclass(frozen=True)
+class OnBoard:
+    """What a board is known to hold of one customer."""
+
+    board_id: str
+    customer: str
+    orders: int
+    size_lines: int
+
+
+@dataclass(frozen=True)
+class StagedCount:
+    """Rows in hand of one unit in one state."""
+
+    unit: Unit
+    state: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class OpenErrors:
+    """Open refusals with one code."""
+
+    unit: Unit
+    code: str
+    error_class: str
+    rows: int
+    customers: int
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """One batch, as MON_BatchProcessing has it."""
+
+    batch_id: str
+    run_id: str
+    board_id: str
+    customer_name: str
+    status: str
+    start_time: datetime
+    staging_load_completed: datetime | None
+    items_creation_completed: datetime | None
+    subitems_creation_completed: datetime | None
+    promotion_completed: datetime | None
+    end_time: datetime | None
+    orders_total: int
+    orders_processed: int
+    orders_failed: int
+    subitems_total: int
+    subitems_processed: int
+    subitems_failed: int
+    api_calls_made: int
+    retries_attempted: int
+    error_summary: str | None
+
+
+@dataclass(frozen=True)
+class ErrorSummary:
+    """One refused row, as it stands in ERR_*."""
+
+    unit: Unit
+    board_id: str
+    order_key: str
+    size_key: str  # "" for an order line
+    customer: str
+    order_number: str
+    code: str
+    error_class: str
+    message: str
+    field: str
+    value: str
+    created_at: datetime
+    retry_count: int
+    next_try_at: datetime | None
+    resolved_at: datetime | None
+    resolved_by: str | None
+    resolution: str | None
+
+
+@dataclass(frozen=True)
+class ErrorDetail:
+    """Everything that is known of one refused row."""
+
+    summary: ErrorSummary
+    item_name: str | None
+    group_name: str | None
+    http_status: int | None
+    run_id: str
+    batch_id: str | None
+    request_id: str | None
+    payload: str | None  # JSON: what the board was asked for
+    original: str | None  # JSON: the source row as read
+
+
+def exists(conn: Connection, table: Table) -> bool:
+    return bool(engine.columns_of(conn, table.name))
+
+
+def _of_board(table: Table, board_id: str | None) -> ColumnElement[bool]:
+    return true() if board_id is None else table.c.board_id == board_id
+
+
+def last_runs(
+    conn: Connection, tables: Tables, *, board_id: str | None = None, limit: int = 5
+) -> list[RunSummary]:
+    """The latest runs of a board (None: of all), newest first."""
+    r = tables.runs
+    if not exists(conn, r):
+        return []
+    columns = [r.c[name] for name in RunSummary.__dataclass_fields__]
+    query = (
+        select(*columns)
+        .where(_of_board(r, board_id))
+        .order_by(r.c.started_at.desc(), r.c.fence.desc())
+        .limit(limit)
+    )
+    return [RunSummary(**row._mapping) for row in conn.execute(query)]
+
+
+def on_board(conn: Connection, tables: Tables, *, board_id: str | None = None) -> list[OnBoard]:
+    """Orders and size lines in MON_*, per customer."""
+    p, s = tables.production, tables.production_subitems
+    if not (exists(conn, p) and exists(conn, s)):
+        return []
+    size_lines = conn.execute(
+        select(p.c.board_id, p.c.customer_name, func.count())
+        .join(s, and_(s.c.board_id == p.c.board_id, s.c.order_key == p.c.order_key))
+        .where(_of_board(p, board_id))
+        .group_by(p.c.board_id, p.c.customer_name)
+    )
+    lines = {(board, customer): count for board, customer, count in size_lines}
+    orders = conn.execute(
+        select(p.c.board_id, p.c.customer_name, func.count())
+        .where(_of_board(p, board_id))
+        .group_by(p.c.board_id, p.c.customer_name)
+        .order_by(p.c.board_id, p.c.customer_name)
+    )
+    return [OnBoard(b, c, count, lines.get((b, c), 0)) for b, c, count in orders]
+
+
+def staged(conn: Connection, tables: Tables, *, board_id: str | None = None) -> list[StagedCount]:
+    """Rows of both staging tables by state, in the order a row goes through them."""
+    found: list[StagedCount] = []
+    for unit, t in ((Unit.ITEM, tables.staging), (Unit.SUBITEM, tables.staging_subitems)):
+        if not exists(conn, t):
+            continue
+        rows = conn.execute(
+            select(t.c.stg_status, func.count())
+            .where(_of_board(t, board_id))
+            .group_by(t.c.stg_status)
+        )
+        counts = {state: count for state, count in rows}  # noqa: C416 - rows are no pairs to mypy
+        found += [StagedCount(unit, s, counts[s]) for s in RowState if s in counts]
+    return found
+
+
+def in_doubt(counts: Sequence[StagedCount]) -> int:
+    """Staged rows of which nobody knows whether the board has them."""
+    return sum(count.rows for count in counts if count.state in IN_DOUBT)
+
+
+def open_errors(
+    conn: Connection, tables: Tables, *, board_id: str | None = None
+) -> list[OpenErrors]:
+    """Open ERR rows by code, most frequent first."""
+    found: list[OpenErrors] = []
+    for unit, e in _error_tables(conn, tables):
+        query = (
+            select(
+                e.c.error_type, e.c.error_class, func.count(),
+                func.count(e.c.customer_batch.distinct()),
+            )
+            .where(_of_board(e, board_id), e.c.resolved_date.is_(None))
+            .group_by(e.c.error_type, e.c.error_class)
+        )  # fmt: skip
+        found += [OpenErrors(unit, *row) for row in conn.execute(query).tuples()]
+    return sorted(found, key=lambda e: (-e.rows, e.code))
+
+
+def batches(
+    conn: Connection, tables: Tables, *, board_id: str | None = None, limit: int = 20
+) -> list[BatchSummary]:
+    """The latest batches, newest first."""
+    b = tables.batches
+    if not exists(conn, b):
+        return []
+    columns = [b.c[name] for name in BatchSummary.__dataclass_fields__]
+    query = (
+        select(*columns)
+        .where(_of_board(b, board_id))
+        .order_by(b.c.start_time.desc(), b.c.customer_name)
+        .limit(limit)
+    )
+    return [BatchSummary(**row._mapping) for row in conn.execute(query)]
+
+
+def errors(
+    conn: Connection,
+    tables: Tables,
+    *,
+    board_id: str | None = None,
+    code: str | None = None,
+    resolved_too: bool = False,
+) -> list[ErrorSummary]:
+    """Refused rows, order lines before size lines, oldest first."""
+    found: list[ErrorSummary] = []
+    for unit, e in _error_tables(conn, tables):
+        query = select(e).where(_of_board(e, board_id)).order_by(e.c.created_date, e.c.err_id)
+        if code is not None:
+            query = query.where(e.c.error_type == code)
+        if not resolved_too:
+            query = query.where(e.c.resolved_date.is_(None))
+        found += [_summary(unit, row) for row in conn.execute(query)]
+    return found
+
+
+def errors_of_order(
+    conn: Connection, tables: Tables, key: str, *, board_id: str | None = None
+) -> list[ErrorDetail]:
+    """Every refusal, open or closed, of an order key or of an order number alone.
+
+    Args:
+        key: in the form `rules.values.parse_key` gives it.
+    """
+    found: list[ErrorDetail] = []
+    for unit, e in _error_tables(conn, tables):
+        matches = e.c.order_key == key
+        if len(key_parts(key)) == 1:
+            matches = or_(matches, e.c.order_key.startswith(key + "|", autoescape=True))
+        query = (
+            select(e).where(_of_board(e, board_id), matches).order_by(e.c.created_date, e.c.err_id)
+        )
+        found += [
+            ErrorDetail(
+                summary=_summary(unit, row),
+                item_name=row.item_name,
+                group_name=row.group_name,
+                http_status=row.http_status_code,
+                run_id=row.run_id,
+                batch_id=row.batch_id,
+                request_id=row.request_id,
+                payload=row.api_payload,
+                original=row.original_data,
+            )
+            for row in conn.execute(query)
+        ]
+    return found
+
+
+def _error_tables(conn: Connection, tables: Tables) -> list[tuple[Unit, Table]]:
+    both = ((Unit.ITEM, tables.errors), (Unit.SUBITEM, tables.errors_subitems))
+    return [(unit, table) for unit, table in both if exists(conn, table)]
+
+
+def _summary(unit: Unit, row: Row[Any]) -> ErrorSummary:
+    return ErrorSummary(
+        unit=unit,
+        board_id=row.board_id,
+        order_key=row.order_key,
+        size_key="" if unit is Unit.ITEM else row.size_key,
+        customer=row.customer_batch,
+        order_number=row.order_number,
+        code=row.error_type,
+        error_class=row.error_class,
+        message=row.error_message,
+        field=row.field,
+        value=row.value,
+        created_at=row.created_date,
+        retry_count=row.retry_count,
+        next_try_at=row.next_try_at,
+        resolved_at=row.resolved_date,
+        resolved_by=row.resolved_by,
+        resolution=row.resolution,
+    )
