@@ -28,7 +28,11 @@ from order_sync.toml_file import Place, TomlFile, did_you_mean, parse_toml, pyda
 DEFAULT_PROFILE = "customer-master-schedule"
 MAX_FIELD_BYTES = 63  # the shortest limit of the databases, PostgreSQL's
 # Technical columns of our own tables, and the title that monday.com gives to the item's name.
-RESERVED_FIELDS = frozenset({"title", "group", "updatedate", "item id", "board_id", "order_key"})
+RESERVED_FIELDS = frozenset(
+    "title|group|group_id|group_key|updatedate|item id|board_id|order_key|customer_name|payload_hash"
+    "|source_hash|original_data|update_operation|update_fields|next_try_at|created_date|last_run_id"
+    .split("|")
+)  # fmt: skip
 RESERVED_PREFIXES = ("stg_", "err_", "mon_")
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^\S(.*\S)?$")]

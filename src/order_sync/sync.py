@@ -137,6 +137,7 @@ class _Run:
     reads: list[ReadCall] = field(default_factory=list)  # until the delivery takes over
     delivery: Delivery | None = None
     first: Detection | None = None
+    acted: set[str] = field(default_factory=set)  # order keys something was staged for
     notices: list[str] = field(default_factory=list)
 
     async def go(self) -> RunReport:
@@ -231,7 +232,9 @@ class _Run:
                 await self._round(d, crew, found, info)
             except SyncError as error:
                 d.stop(error)
-            keys = frozenset(d.touched)
+            # A moved order still has to be written.
+            moved = {a.order.order_key for a in found.actions if a.operation is Operation.MOVE}
+            keys = frozenset(d.touched | moved)
             d.touched.clear()
             if not keys or d.stopping is not None:
                 return
@@ -240,6 +243,7 @@ class _Run:
         if info.items_count != 0:
             await adopt_strangers(d, found)
         self.progress.step("staging")
+        self.acted |= {action.order.order_key for action in found.actions}
         batch_ids = await stage(d, found)
         self.progress.total(sum(len(a.lines) + (a.operation is not None) for a in found.actions))
         self.progress.step("sending")
@@ -298,6 +302,8 @@ class _Run:
         scope = None if first.vanished is not None else first.scope_keys
         errors = counting.open_errors_of(conn, self.tables, self.run.board_id, scope)
         done = counts.done
+        open_keys = self.acted - {error.order_key for error in errors}
+        unfinished = known.unacknowledged(conn, self.tables, self.run.board_id, open_keys)
         report = RunReport(
             run_id=self.run.run_id,
             board_id=self.run.board_id,
@@ -326,7 +332,7 @@ class _Run:
             ),
             reported=tuple(first.reported),
             in_doubt=counts.in_doubt,
-            pending=counts.pending,
+            pending=max(counts.pending, unfinished),
             warnings=first.warnings,
             customers=counts.customers,
             notices=tuple(dict.fromkeys(self.notices)),

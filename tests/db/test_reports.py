@@ -76,9 +76,7 @@ def test_the_board_is_counted_per_customer(conn, tables, shipped, run):
 
 def _acknowledge(conn, tables, unit, id_column):
     table = staging.table_of(tables, unit)
-    conn.execute(
-        table.update().values({"stg_status": "API_SUCCESS", id_column: table.c.stg_id})
-    )
+    conn.execute(table.update().values({"stg_status": "API_SUCCESS", id_column: table.c.stg_id}))
 
 
 def test_staged_rows_are_counted_by_state_and_doubt(conn, tables, run):
@@ -151,9 +149,7 @@ def test_a_row_that_was_sent_is_no_longer_in_doubt(conn, tables, run):
     batch = stage_items(conn, tables, run, "joo-1")
     send(conn, tables, run, batch)
     staging_table = tables.staging
-    conn.execute(
-        staging_table.update().values(stg_status="API_SUCCESS", stg_monday_item_id="1")
-    )
+    conn.execute(staging_table.update().values(stg_status="API_SUCCESS", stg_monday_item_id="1"))
     found = reports.staged(conn, tables)
     assert found == [StagedCount(Unit.ITEM, "API_SUCCESS", 1)]
     assert reports.in_doubt(found) == 0

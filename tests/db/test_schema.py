@@ -14,7 +14,7 @@ from order_sync.db.engine import Database
 from order_sync.db.schema import build_tables
 from order_sync.db.staging import Unit
 from order_sync.errors import ConfigError, Unreachable
-from order_sync.profile import load_profile
+from order_sync.profile import RESERVED_FIELDS, load_profile
 from order_sync.rules.mapping import Kind, MappedColumn
 from order_sync.rules.states import RowState
 
@@ -195,3 +195,11 @@ def test_a_missing_directory_is_a_mistake_and_is_not_created(tmp_path):
     with pytest.raises(ConfigError, match="does not exist"):
         Database(f"sqlite:///{tmp_path / 'no' / 'state.db'}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_profile_cannot_name_a_column_of_ours(tables, shipped):
+    fields = {column.field for column in shipped.columns}
+    for table in (tables.staging, tables.production):
+        for column in table.columns:
+            reserved = column.name.casefold() in RESERVED_FIELDS or column.name.startswith("stg_")
+            assert reserved or column.name in fields, column.name

@@ -161,6 +161,19 @@ def item_ids_taken(
     return taken
 
 
+def unacknowledged(conn: Connection, tables: Tables, board_id: str, keys: Collection[str]) -> int:
+    """How many of these known order lines have a part that monday.com has not acknowledged."""
+    p = tables.production
+    return sum(
+        conn.execute(
+            select(func.count())
+            .select_from(p)
+            .where(p.c.board_id == board_id, p.c.order_key.in_(chunk), p.c.source_hash.is_(None))
+        ).scalar_one()
+        for chunk in chunks(sorted(keys))
+    )
+
+
 def acknowledge_source(
     conn: Connection, tables: Tables, board_id: str, hashes: Iterable[tuple[str, str]]
 ) -> None:

@@ -215,7 +215,7 @@ def open_errors(
             .where(_of_board(e, board_id), e.c.resolved_date.is_(None))
             .group_by(e.c.error_type, e.c.error_class)
         )  # fmt: skip
-        found += [OpenErrors(unit, *row) for row in conn.execute(query).tuples()]
+        found += [OpenErrors(unit, *row) for row in conn.execute(query)]
     return sorted(found, key=lambda e: (-e.rows, e.code))
 
 

@@ -52,11 +52,13 @@ class Deliverer:
                 self._d.changed.clear()
                 await self._guarded(self._groups.make_missing())
                 await asyncio.gather(*(self._guarded(self._batch(b)) for b in batch_ids))
+                await self._guarded(self._d.write(self._promote))
                 if not await self._wait_for_more(batch_ids):
                     break
         finally:
             self._finished.set()
             await settling
+            await self._guarded(self._d.write(self._promote))
             await self._guarded(self._d.store_reads())
 
     async def _guarded(self, work: Awaitable[None]) -> None:
@@ -79,7 +81,11 @@ class Deliverer:
         """Wait until something can move again; False when nothing will."""
         d = self._d
         doubts = await self._settler.open_doubts()
-        if doubts:
+        if d.changed.is_set():
+            return True  # something was sent or settled since the last pass
+        if self._settler.busy:
+            wait = TICK_S
+        elif doubts:
             wait = await d.read(self._settler.shortest_wait, doubts)
             d.progress.waiting(
                 f"{len(doubts)} request(s) without a certain answer are looked up", wait

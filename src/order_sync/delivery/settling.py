@@ -59,6 +59,7 @@ class Settler:
         self._payloads_now = payloads_now
         self._failures: dict[str, int] = {}
         self.last_error: SyncError | None = None
+        self.busy = False  # a doubt is being settled right now
 
     async def open_doubts(self) -> list[Doubt]:
         """Doubts this run can still settle."""
@@ -80,6 +81,7 @@ class Settler:
             if wait > 0:
                 nearest = min(nearest, wait)
                 continue
+            self.busy = True
             try:
                 await self._settle(doubt)
             except SyncError as error:
@@ -91,6 +93,9 @@ class Settler:
                 nearest = 0.0
             else:
                 nearest = 0.0
+            finally:
+                self.busy = False
+                self._d.changed.set()
         return nearest
 
     def shortest_wait(self, conn: Connection, doubts: Sequence[Doubt]) -> float:

@@ -1,0 +1,174 @@
+"""A source table, a state database and a board, and runs between them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from order_sync.config import Settings, load_settings
+from order_sync.outcome import RunReport
+from order_sync.profile import load_profile
+from order_sync.progress import Silent
+from order_sync.rules.filters import Filters
+from order_sync.rules.reading import needed_columns
+from order_sync.sandbox import Sandbox, SandboxServer
+from order_sync.sync import run_sync
+
+MAPPING = load_profile("customer-master-schedule")
+TOKEN = "a-token-that-must-never-be-seen"
+# Short enough for tests, long enough for a loaded machine.
+WINDOWS = {"SEND_WINDOW_S": "0.4", "SERVER_LIMIT_S": "0.6", "READ_LAG_S": "0"}
+
+
+def order(
+    number: str, style: str = "M01Y09", colour: str = "DEAN BLUE", **more: Any
+) -> dict[str, Any]:
+    """A good source row."""
+    row = {
+        "AAG ORDER NUMBER": number,
+        "CUSTOMER NAME": "GREYSON CLOTHIERS",
+        "CUSTOMER STYLE": style,
+        "CUSTOMER COLOUR DESCRIPTION": colour,
+        "AAG SEASON": "2025 FALL",
+        "ORDER TYPE": "ACTIVE",
+        "UNIT OF MEASURE": "PCE",
+        "PO NUMBER": "4755",
+        "CUSTOMER PRICE": "28.86",
+        "M": 3,
+        "L": 4,
+        "TOTAL QTY": 7,
+    }
+    return row | {name.replace("_", " "): value for name, value in more.items()}
+
+
+@dataclass
+class World:
+    """One board, one database, and everything a test wants to do with them."""
+
+    folder: Path
+    sandbox: Sandbox
+    server: SandboxServer
+    board: Any
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "orders.db"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        monday = {f"ORDER_SYNC_MONDAY__{name}": value for name, value in WINDOWS.items()}
+        return {
+            "ORDER_SYNC_DATABASE__URL": f"sqlite:///{self.path}",
+            "ORDER_SYNC_MONDAY__API_URL": self.server.api_url,
+            "ORDER_SYNC_MONDAY__BOARD_ID": self.board.id,
+            "MONDAY_API_TOKEN": TOKEN,
+            **monday,
+            **self.extra,
+        }
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings(config=None, env=None, environ=self.environ, cwd=self.folder)
+
+    # The source
+
+    def has_orders(self, *rows: dict[str, Any]) -> None:
+        """Replace the source by these rows."""
+        names = needed_columns(MAPPING)
+        quoted = ", ".join('"' + n.replace('"', '""') + '"' for n in names)
+        with sqlite3.connect(self.path) as db:
+            db.execute("DROP TABLE IF EXISTS ORDERS_UNIFIED")
+            db.execute(f"CREATE TABLE ORDERS_UNIFIED ({quoted})")
+            db.executemany(
+                f"INSERT INTO ORDERS_UNIFIED VALUES ({', '.join('?' * len(names))})",
+                [tuple(row.get(name) for name in names) for row in rows],
+            )
+        db.close()
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        db = sqlite3.connect(self.path)
+        try:
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
+    # Runs
+
+    def sync(self, filters: Filters | None = None, **options: Any) -> RunReport:
+        return run_sync(self.settings, MAPPING, filters or Filters(), Silent(), **options)
+
+    def sync_that_dies(self, step: str, number: int) -> int:
+        """Run `sync` in a process that kills itself at a step; returns its exit code."""
+        environ = {
+            "PATH": os.environ["PATH"], "HOME": str(self.folder), "DIE_AT": step,
+            "DIE_ON": str(number), "PYTHONWARNINGS": "error",
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("dying.py"))],
+            env=environ | self.environ,
+            cwd=self.folder,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode in (0, 3, 137), done.stderr.decode()
+        return done.returncode
+
+    # The board
+
+    def items(self) -> list[Any]:
+        return [item for item in self.sandbox.items(self.board.id) if item.state == "active"]
+
+    def names_on_board(self) -> list[str]:
+        return sorted(item.name for item in self.items())
+
+    def lines_on_board(self) -> list[tuple[str, str, str]]:
+        return sorted(
+            (item.name, line.values["Size"], line.values["Order Qty"])
+            for item in self.items()
+            for line in item.subitems
+        )
+
+    def groups_on_board(self) -> list[str]:
+        return sorted({item.group_title for item in self.items()})
+
+    def mutations(self) -> int:
+        return sum(entry.kind == "mutation" for entry in self.sandbox.request_log)
+
+    def errors(self) -> list[tuple[str, str]]:
+        return self.query(
+            "SELECT order_key, error_type FROM ERR_MON_CustMasterSchedule "
+            "WHERE resolved_date IS NULL ORDER BY 1, 2"
+        )
+
+    def assert_board_equals_source(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Every order once, with its size lines, and the production tables agree."""
+        rows = list(rows)
+        expected = sorted(
+            f"{r['CUSTOMER STYLE']} {r['CUSTOMER COLOUR DESCRIPTION']} {r['AAG ORDER NUMBER']}"
+            for r in rows
+        )
+        there = self.names_on_board()
+        assert there == expected, there
+        lines_there = self.lines_on_board()
+        assert len(lines_there) == 2 * len(rows), lines_there
+        known = self.query('SELECT "Item ID", Title FROM MON_CustMasterSchedule ORDER BY 2')
+        assert sorted(known, key=lambda k: k[1]) == sorted(
+            ((item.id, item.name) for item in self.items()), key=lambda k: k[1]
+        )
+        lines = self.query("SELECT subitem_id FROM MON_CustMasterSchedule_Subitems")
+        assert sorted(line[0] for line in lines) == sorted(
+            line.id for item in self.items() for line in item.subitems
+        )
+        live = self.query(
+            "SELECT stg_status, count(*) FROM STG_MON_CustMasterSchedule "
+            "WHERE stg_status NOT IN ('PROMOTED', 'API_FAILED') GROUP BY 1"
+        )
+        assert live == []
