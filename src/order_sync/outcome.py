@@ -41,7 +41,6 @@ class CustomerPlan:
     changed: int = 0
     cancelled: int = 0
     deleted: int = 0
-    unchanged: int = 0
     refused: int = 0
     in_doubt: int = 0
     size_lines: int = 0  # to create
@@ -63,6 +62,7 @@ class Plan:
     rows_read: int
     blank_rows: int
     warnings: int
+    unchanged: int  # order lines the board already shows as they are
     calls_estimated: int  # HTTP requests
     limited_from: int | None = None  # order lines before --limit cut the list
 

@@ -72,6 +72,7 @@ async def _plan(settings: Settings, mapping: Mapping, filters: Filters, progress
         rows_read=found.rows,
         blank_rows=found.blank_rows,
         warnings=found.warnings,
+        unchanged=found.unchanged,
         calls_estimated=estimated_calls(
             found, detector, settings.monday.batch_size, info.items_count
         ),
@@ -153,11 +154,14 @@ def estimated_calls(
 
 def refused_orders(found: Detection) -> tuple[RefusedOrder, ...]:
     """Refusals of this look, and earlier ones that still hold orders back."""
-    local = [
-        RefusedOrder(row.order_key, row.customer, r.code, r.message, r.field, r.value)
-        for row in found.refused
-        for r in row.refusals
-    ]
+    by_key_and_code = {
+        (row.order_key, r.code): RefusedOrder(
+            row.order_key, row.customer, r.code, r.message, r.field, r.value
+        )
+        for row in reversed(found.refused)
+        for r in reversed(row.refusals)
+    }
+    local = reversed(by_key_and_code.values())
     held = [
         RefusedOrder(
             e.order_key, e.customer, e.error_type, e.error_message, e.field, e.value, e.size_key
@@ -184,10 +188,9 @@ def _by_customer(found: Detection) -> tuple[CustomerPlan, ...]:
     }
     for change in found.reported:
         add(change.customer, names[change.change])
-    for row in found.refused:
-        add(row.customer, "refused")
-    for error in {(e.order_key, e.customer) for e in found.held}:
-        add(error[1], "refused")
+    refused = {(row.order_key, row.customer) for row in found.refused}
+    for _, customer in refused | {(e.order_key, e.customer) for e in found.held}:
+        add(customer, "refused")
     for customer in found.in_doubt.values():
         add(customer, "in_doubt")
     return tuple(sorted(counts.values(), key=lambda plan: plan.customer.casefold()))

@@ -29,9 +29,11 @@ DEFAULT_PROFILE = "customer-master-schedule"
 MAX_FIELD_BYTES = 63  # the shortest limit of the databases, PostgreSQL's
 # Technical columns of our own tables, and the title that monday.com gives to the item's name.
 RESERVED_FIELDS = frozenset(
-    "title|group|group_id|group_key|updatedate|item id|board_id|order_key|customer_name|payload_hash"
-    "|source_hash|original_data|update_operation|update_fields|next_try_at|created_date|last_run_id"
-    .split("|")
+    {
+        "title", "group", "group_id", "group_key", "updatedate", "item id", "board_id",
+        "order_key", "customer_name", "payload_hash", "source_hash", "original_data",
+        "update_operation", "update_fields", "next_try_at", "created_date", "last_run_id",
+    }
 )  # fmt: skip
 RESERVED_PREFIXES = ("stg_", "err_", "mon_")
 

@@ -177,7 +177,7 @@ class _Run:
                 self._guard_strange_board(board, info)
                 self.notices += [*board.notices, *await crew.groups.learn(info.groups)]
                 await self._rounds(d, crew, info)
-            return await d.read(self._report, d, crew.settler)
+            return await d.write(self._report, d, crew.settler)
         finally:
             d.close()
 

@@ -1,7 +1,7 @@
 """Runs `sync` and dies, as by kill -9, at the step and count the environment names.
 
-Steps: `before-write` and `after-write` count transactions of the state database, `before-send` and
-`after-send` count requests to monday.com.
+Steps: `before-commit` and `after-write` count writing transactions of the state database,
+`before-send` and `after-send` count requests to monday.com.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ def install() -> None:
     run, send = Database.run, MondayClient.send
 
     def dying_run(self, work):
-        die_if("before-write")
-
         def work_and_maybe_die(conn):
             result = work(conn)
             die_if("before-commit")

@@ -29,6 +29,7 @@ from order_sync.errors import ConfigError, LockHeld, SyncError, Unreachable
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 30
+_READS = "order_sync_reads"  # execution option: the transaction writes nothing
 COMMIT_TRIES = 5  # a commit that fails for want of a lock or of space is tried so often
 
 
@@ -49,13 +50,23 @@ class Database:
             )
         self.read_only = read_only
         self.engine = _sqlite_engine(self.url, read_only=read_only)
+        self.reading = self.engine.execution_options(**{_READS: True})
 
     def close(self) -> None:
         self.engine.dispose()
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """One transaction: committed at the end of the block, rolled back on any exception."""
+        """One transaction that only reads; it never waits for a writer, nor holds one up."""
+        with translated(self.url), self.reading.begin() as conn:
+            yield conn
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that writes: committed at the end, rolled back on any exception.
+
+        For work that cannot be repeated, such as reading a file; everything else uses `run`.
+        """
         with translated(self.url), self.engine.begin() as conn:
             yield conn
 
@@ -148,7 +159,8 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
-        conn.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        reads = read_only or conn.get_execution_options().get(_READS)
+        conn.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
 

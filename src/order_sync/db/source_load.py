@@ -13,6 +13,10 @@ from order_sync.errors import ConfigError
 
 _CHUNK = 1_000  # rows in memory at a time
 
+# SQLite would make 20 of the text "2E1" in a column declared INTEGER, and a date of "4.5926e4":
+# an order that should be refused would go out. Columns without a type keep what they are given.
+_DECLARED = {"TEXT": "TEXT", "INTEGER": "", "DATE": ""}
+
 
 def row_count(conn: Connection, table: str) -> int | None:
     """Rows of a source table; None when there is none."""
@@ -87,13 +91,13 @@ def _prepare(
     present = engine.columns_of(conn, name, schema)
     if not present:
         prefix = f"{engine.quoted(schema)}." if schema else ""
-        declared = ", ".join(f"{engine.quoted(column)} {kind}" for column, kind in columns)
+        declared = ", ".join(f"{engine.quoted(c)} {_DECLARED[kind]}" for c, kind in columns)
         conn.exec_driver_sql(f"CREATE TABLE {prefix}{engine.quoted(name)} ({declared})")
         return {column: column for column, _ in columns}
     # Databases compare column names without case, so one in another case is the same.
     by_name = {column.casefold(): column for column in present}
     for column, kind in columns:
         if column.casefold() not in by_name:
-            engine.add_column(conn, name, column, kind)
+            engine.add_column(conn, name, column, _DECLARED[kind])
             by_name[column.casefold()] = column
     return {column: by_name[column.casefold()] for column, _ in columns}

@@ -91,8 +91,13 @@ class Delivery:
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """`work(conn, ...)` in a transaction of its own."""
-        return await self.in_thread(self.database.run, lambda conn: work(conn, *args, **kwargs))
+        """`work(conn, ...)` in a transaction that writes nothing."""
+
+        def reading() -> T:
+            with self.database.begin() as conn:
+                return work(conn, *args, **kwargs)
+
+        return await self.in_thread(reading)
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

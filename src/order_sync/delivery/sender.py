@@ -90,7 +90,8 @@ class Sender:
             for stg_id, (tries, hint) in cargo.waits.items():
                 pause = backoff(tries, d.rng, hint)
                 d.not_before[cargo.unit, stg_id] = time.monotonic() + pause
-        d.progress.done(sum(isinstance(o, Done | Refused) for o in answer.outcomes))
+            ended = sum(isinstance(o, Done | Refused) for o in answer.outcomes)
+            d.progress.done(ended - len(cargo.waits))
         return current, answer
 
     def _intend(

@@ -7,6 +7,7 @@ Only `read` tries again, because reading twice does no harm.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import random
 import time
@@ -105,6 +106,8 @@ class MondayClient:
                 "User-Agent": f"order-sync/{__version__}",
             },
             transport=self._transport,
+            # A proxy cannot reach the stand-in on this machine.
+            trust_env=not _is_loopback(self._api_url),
             http2=False,
             follow_redirects=False,
             limits=httpx2.Limits(
@@ -242,6 +245,14 @@ class MondayClient:
     def _tell(self, document: Document, answer: Answer) -> None:
         if self._on_read is not None:
             self._on_read(document.kind, answer)
+
+
+def _is_loopback(url: str) -> bool:
+    host = httpx2.URL(url).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _can_be_a_header(token: str) -> bool:

@@ -42,7 +42,7 @@ class MappedColumn:
     field: str
     kind: Kind
     required: bool = True  # False: left out with a notice when the board lacks it or computes it
-    labels: LabelPolicy = LabelPolicy.KNOWN  # applies where the board's column is status or dropdown
+    labels: LabelPolicy = LabelPolicy.KNOWN  # where the board's column is status or dropdown
     values: tuple[tuple[str, str], ...] = ()  # (source value casefolded, board value)
     source_aliases: tuple[str, ...] = ()  # other spellings of the source column
 

@@ -1,0 +1,164 @@
+"""One use of the command line: its settings, its output, and how it ends."""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that help is quick
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from order_sync.cli.output import console, safe, write_json
+from order_sync.errors import ExitCode, SyncError
+from order_sync.rules.filters import Filters
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from order_sync.config import Settings
+    from order_sync.db.engine import Database
+    from order_sync.rules.mapping import Mapping as Profile
+
+
+@dataclass
+class Session:
+    """What a command knows of its caller, and the only way it speaks to one."""
+
+    name: str  # of the command, as it is typed
+    yes: bool = False
+    json: bool = False
+    env: str | None = None
+    config: Path | None = None
+    verbose: bool = False
+    filters: Filters = field(default_factory=Filters)
+
+    def run(self, body: Callable[[], int | None]) -> int:
+        """The exit code of `body`; whatever it raises becomes a message and a code."""
+        try:
+            self._set_up_logs("info" if self.verbose else "warning", "text")
+            return int(body() or ExitCode.DONE)
+        except SyncError as error:
+            return self._fail(
+                error.code,
+                error.message,
+                error.hint,
+                problems=getattr(error, "problems", ()),
+                exit_code=getattr(error, "signal_exit", error.exit_code),
+            )
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            self.err.print("interrupted", style="bold")
+            return ExitCode.INTERRUPTED
+        except Exception as error:
+            if self.verbose:
+                traceback.print_exc(file=sys.stderr)
+            lines = str(error).strip().splitlines() or [""]
+            return self._fail(
+                "unexpected",
+                safe(f"unexpected {type(error).__name__}: {lines[0]}"),
+                "" if self.verbose else "run again with -v for the traceback",
+            )
+
+    def _fail(
+        self,
+        code: str,
+        message: str,
+        hint: str,
+        *,
+        problems: tuple[str, ...] = (),
+        exit_code: ExitCode = ExitCode.UNEXPECTED,
+    ) -> int:
+        if self.json:
+            error = {"code": code, "message": message, "hint": hint, "problems": problems}
+            write_json({"error": error})
+        self.say(f"error: {message}", style="bold red")
+        for problem in problems:
+            if problem != message:
+                self.say(f"  - {problem}")
+        if hint:
+            self.say(f"  do: {hint}", style="cyan")
+        return exit_code
+
+    # Settings ---------------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this command; reading them also sets up the logs they ask for."""
+        from order_sync.config import load_settings
+
+        settings = load_settings(
+            config=self.config, env=self.env, environ=dict(os.environ), cwd=Path.cwd()
+        )
+        self._set_up_logs(self._level(settings), settings.log.format, settings)
+        for notice in settings.notices:
+            self.say(f"note: {notice}", style="yellow")
+        return settings
+
+    @cached_property
+    def profile(self) -> Profile:
+        from order_sync.profile import load_profile
+
+        return load_profile(self.settings.profile)
+
+    def _level(self, settings: Settings) -> str:
+        """The level asked for; without one, people watch the progress and machines read info."""
+        chosen = "level" in settings.log.model_fields_set
+        if self.verbose:
+            return "debug" if chosen and settings.log.level == "debug" else "info"
+        if chosen:
+            return settings.log.level
+        return "warning" if sys.stderr.isatty() else "info"
+
+    def _set_up_logs(self, level: str, style: Any, settings: Settings | None = None) -> None:
+        from order_sync.logs import setup_logs
+
+        token = settings.monday.token if settings is not None else None
+        setup_logs(level, style, secret=token.get_secret_value() if token else None)
+
+    @contextmanager
+    def reading(self) -> Iterator[Database]:
+        """The database of the state, for a command that creates and changes nothing."""
+        from order_sync.db.engine import Database
+
+        with closing(Database(self.settings.database.url, read_only=True)) as database:
+            yield database
+
+    # Output -----------------------------------------------------------------------------------
+
+    @cached_property
+    def out(self) -> Console:
+        return console(sys.stdout)
+
+    @cached_property
+    def err(self) -> Console:
+        return console(sys.stderr)
+
+    def say(self, text: str, *, style: str | None = None) -> None:
+        """A line beside the result, on stderr."""
+        self.err.print(safe(text), style=style, markup=False, soft_wrap=True)
+
+    def result(self, document: Mapping[str, Any], *shown: RenderableType) -> None:
+        """What the command found out: `document` for programs, `shown` for people."""
+        if self.json:
+            write_json({"command": self.name, **document})
+            return
+        for part in shown:
+            # What is to be copied comes without line breaks of ours.
+            self.out.print(part, soft_wrap=bool(getattr(part, "no_wrap", False)))
+            if hasattr(part, "add_row"):
+                self.out.print()
+
+    def confirm(self, question: str) -> bool:
+        """Whether to go on; without a terminal, or with --yes, nobody is asked."""
+        if self.yes or not sys.stdin.isatty():
+            return True
+        return typer.confirm(question, default=False, err=True)

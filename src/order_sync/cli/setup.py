@@ -1,0 +1,75 @@
+"""load and db: they write the tables a run works on."""
+
+# ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that help is quick
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from order_sync.cli.command import command
+from order_sync.cli.session import Session
+
+
+class Mode(StrEnum):
+    """What becomes of the rows that are there."""
+
+    REPLACE = "replace"
+    APPEND = "append"
+
+
+def add_to(app: typer.Typer) -> None:
+    command(app, "load")(load)
+    database = typer.Typer(
+        no_args_is_help=True, rich_markup_mode=None, help="The tables order-sync works in."
+    )
+    command(database, "db upgrade")(db_upgrade)
+    app.add_typer(database, name="db")
+
+
+def load(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, UTF-8, with a header line.")],
+    mode: Annotated[
+        Mode, typer.Option("--mode", help="Replace the rows that are there, or add to them.")
+    ] = Mode.REPLACE,
+) -> int:
+    """Load a CSV file of orders into the source table."""
+    from order_sync import loading
+    from order_sync.cli.show_setup import load_parts
+
+    settings = session.settings
+    orders = loading.open_orders(file, session.profile)
+    if mode is Mode.REPLACE:
+        present = loading.rows_present(settings)
+        question = f"{settings.source.table} holds {present:,} rows. Replace them?"
+        if present and not session.confirm(question):
+            session.say("nothing was loaded")
+            return 1
+    report = loading.load(settings, session.profile, orders, loading.LoadMode(mode.value))
+    session.result(asdict(report), *load_parts(report))
+    return 0
+
+
+def db_upgrade(session: Session) -> None:
+    """Create missing tables and columns. Never drops data."""
+    from order_sync.cli.show_setup import upgrade_parts
+    from order_sync.db.engine import Database
+    from order_sync.db.schema import build_tables
+    from order_sync.db.upgrade import upgrade
+
+    settings = session.settings
+    tables = build_tables(session.profile)
+    with closing(Database(settings.database.url)) as database:
+        found = database.run(lambda conn: upgrade(conn, tables))
+    document = {
+        "was_current": found.is_current,
+        "created_tables": found.missing_tables,
+        "added_columns": [".".join(place) for place in found.missing_columns],
+    }
+    session.result(document, *upgrade_parts(found, settings.database.safe_url))

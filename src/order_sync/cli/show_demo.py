@@ -1,0 +1,81 @@
+"""How the demo looks."""
+
+# ruff: noqa: PLC0415 - rich loads when there is something to show, so that help is quick
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from order_sync.cli.output import table
+from order_sync.cli.show_runs import counted, refused_parts
+from order_sync.cli.show_state import line
+from order_sync.demo import SHOWN_GROUP, DemoReport, World
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+# Tables worth a look, and what they show.
+_LOOKS = (
+    ("what the board holds", 'SELECT "Title", "Group", "Item ID" FROM MON_CustMasterSchedule'),
+    ("what was refused", "SELECT error_type, error_message FROM ERR_MON_CustMasterSchedule"),
+    ("batches per customer", "SELECT customer_name, status FROM MON_BatchProcessing"),
+    ("the story of each order", "SELECT order_key, event, at FROM MON_OrderEvents"),
+)  # fmt: skip
+
+
+def demo_parts(report: DemoReport, world: World, *, kept: bool) -> Iterator[RenderableType]:
+    """What happened, on the board and beside it."""
+    yield line("Sample orders to a board of the stand-in for monday.com", style="bold")
+    yield _groups(report)
+    yield from refused_parts(report.first.refused)
+    yield table(
+        ["", "Orders", "Size lines", "Groups", "Writing calls", "All calls", "Seconds"],
+        (
+            [name, run.orders_created, run.size_lines_created, run.groups_created,
+             run.write_calls, run.read_calls + run.write_calls, f"{run.seconds:.1f}"]
+            for name, run in (("first sync", report.first), ("second sync", report.second))
+        ),
+        right=["Orders", "Size lines", "Groups", "Writing calls", "All calls", "Seconds"],
+    )  # fmt: skip
+    orders, lines = report.on_board.groups.get(SHOWN_GROUP, (0, 0))
+    yield line(f"{SHOWN_GROUP}: {orders} orders, {lines} subitems on the board.", style="bold")
+    planned = counted(report.plan.orders_to_send, "order")
+    yield line(
+        f"{counted(report.loaded.rows, 'row')} loaded, {planned} planned,"
+        f" {report.on_board.orders:,} on the board, {len(report.first.refused):,}"
+        f" refused; the second sync sent {report.repeated} mutations."
+    )
+    if report.ok:
+        yield line("Everything is as the sample says.", style="bold green")
+    for difference in report.differences:
+        yield line(f"differs: {difference}", style="bold red")
+    yield from _where(world, kept=kept)
+
+
+def _groups(report: DemoReport) -> RenderableType:
+    rows = sorted(report.on_board.groups.items())
+    return table(
+        ["Group on the board", "Orders", "Size lines"],
+        ([title, *counts] for title, counts in rows),
+        right=["Orders", "Size lines"],
+        total=["Total", report.on_board.orders, report.on_board.size_lines],
+    )
+
+
+def _where(world: World, *, kept: bool) -> Iterator[RenderableType]:
+    """Where to look, while there is something to look at."""
+    from rich.text import Text
+
+    if not kept:
+        yield line(
+            f"The folder {world.folder} and the board are removed."
+            " To look around: order-sync demo --keep",
+            style="cyan",
+        )
+        return
+    yield line(f"The board: {world.board_url}", style="cyan")
+    yield line(f"Any command: order-sync status --config {world.settings.config_file}")
+    for what, query in _LOOKS:
+        yield Text(f"sqlite3 {world.database} '{query} LIMIT 10'  # {what}", no_wrap=True)
+    yield line("Ctrl-C ends the sandbox and removes the folder.", style="cyan")

@@ -1,0 +1,125 @@
+"""A file of orders becomes rows of the source table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+from order_sync.config import Settings
+from order_sync.csv_orders import Cell, CsvOrders, open_csv
+from order_sync.db import source_load
+from order_sync.db.engine import Database
+from order_sync.db.schema import Tables, build_tables
+from order_sync.db.upgrade import ensure_tables
+from order_sync.errors import ConfigError
+from order_sync.rules.mapping import Mapping
+
+
+class LoadMode(StrEnum):
+    """What becomes of rows that are there already."""
+
+    REPLACE = "replace"  # they go, in the same transaction
+    APPEND = "append"  # they stay
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one load did."""
+
+    table: str
+    mode: LoadMode
+    rows: int
+    replaced: int  # rows that were there before and are gone
+    unreadable: dict[str, int]  # column -> cells kept as text: no number or date
+    absent: tuple[str, ...]  # columns of the profile the file lacks; they stay empty
+
+
+def open_orders(path: Path, mapping: Mapping) -> CsvOrders:
+    """The orders of a file, its header checked.
+
+    Raises:
+        ConfigError: not a CSV file, or one that does not fit the profile.
+    """
+    if path.suffix.lower() != ".csv":
+        raise ConfigError(
+            f"{path.name}: {path.suffix or 'a file without an ending'} is not supported"
+            " in this version",
+            hint="save it as CSV (comma-separated, UTF-8) and load that",
+        )
+    return open_csv(path, mapping)
+
+
+def rows_present(settings: Settings) -> int:
+    """Rows the source table holds now; 0 when there is none."""
+    with (
+        closing(Database(settings.source.url, read_only=True)) as database,
+        database.begin() as conn,
+    ):
+        return source_load.row_count(conn, settings.source.table) or 0
+
+
+def load(settings: Settings, mapping: Mapping, orders: CsvOrders, mode: LoadMode) -> LoadReport:
+    """Write every row of `orders` to the source table, all or none.
+
+    Raises:
+        ConfigError: a row is not readable, or the table cannot take it.
+        Unreachable: a database cannot be used.
+    """
+    tables = build_tables(mapping)
+    _refuse_own_tables(settings.source.table, tables)
+    with closing(Database(settings.database.url)) as state, state.writing() as conn:
+        ensure_tables(conn, tables)
+    unreadable: Counter[str] = Counter()
+    with closing(Database(settings.source.url)) as source, source.writing() as conn:
+        before = source_load.row_count(conn, settings.source.table) or 0
+        rows = source_load.write_rows(
+            conn,
+            settings.source.table,
+            orders.columns,
+            orders.headers,
+            _counted(orders, unreadable),
+            replace=mode is LoadMode.REPLACE,
+        )
+    return LoadReport(
+        table=settings.source.table,
+        mode=mode,
+        rows=rows,
+        replaced=before if mode is LoadMode.REPLACE else 0,
+        unreadable=dict(unreadable),
+        absent=orders.absent,
+    )
+
+
+def _refuse_own_tables(table: str, tables: Tables) -> None:
+    """Loading into a table of ours would forget what the board holds."""
+    own = {name.casefold() for name in tables.metadata.tables}
+    if table.rpartition(".")[2].casefold() in own:
+        raise ConfigError(
+            f"{table} is a table of order-sync itself",
+            hint="set source.table to the table your orders are in",
+        )
+
+
+def _counted(orders: CsvOrders, unreadable: Counter[str]) -> Iterator[dict[str, Cell]]:
+    """The rows, with a count of the cells that are text where a number or date belongs."""
+    wanted = {name: kind for name, kind in orders.columns if kind != "TEXT"}
+    for row in orders.rows():
+        for name, value in row.items():
+            if not isinstance(value, str) or name not in wanted:
+                continue
+            if wanted[name] == "INTEGER" or not _is_date(value):
+                unreadable[name] += 1
+        yield row
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

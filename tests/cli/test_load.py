@@ -1,0 +1,154 @@
+"""`load` puts a CSV file into the source table, all of it or nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from .conftest import HEADER, SAMPLE
+
+A = "JOO-1,JOHNNIE O,M01,WHITE,4755,12,7"
+B = "JOO-2,JOHNNIE O,M01,BLACK,4755,,3"
+
+
+def query(folder, sql, name="order-sync.db"):
+    with closing(sqlite3.connect(folder / name)) as conn:
+        return conn.execute(sql).fetchall()
+
+
+def test_a_file_becomes_the_source_table(run, folder, write_csv):
+    ended = run("load", str(write_csv(A, B)))
+    assert ended.exit_code == 0
+    assert "2 rows loaded into ORDERS_UNIFIED" in ended.out
+    rows = query(folder, 'SELECT "AAG ORDER NUMBER", "PO NUMBER", S, M FROM ORDERS_UNIFIED')
+    assert rows == [("JOO-1", "4755", 12, 7), ("JOO-2", "4755", None, 3)]
+
+
+def test_a_load_creates_the_tables_a_run_needs(run, folder, write_csv):
+    run("load", str(write_csv(A)))
+    tables = {name for (name,) in query(folder, "SELECT name FROM sqlite_master")}
+    assert {"MON_CustMasterSchedule", "MON_SyncRuns", "VW_MON_ActiveBatches"} <= tables
+
+
+def test_loading_again_replaces_the_rows(run, folder, write_csv):
+    run("load", str(write_csv(A, B)))
+    ended = run("load", str(write_csv(B)))
+    assert "1 row loaded into ORDERS_UNIFIED, 2 replaced" in ended.out
+    assert query(folder, 'SELECT "AAG ORDER NUMBER" FROM ORDERS_UNIFIED') == [("JOO-2",)]
+
+
+def test_append_adds_to_the_rows(run, folder, write_csv):
+    run("load", str(write_csv(A)))
+    run("load", str(write_csv(B)), "--mode", "append")
+    assert query(folder, "SELECT count(*) FROM ORDERS_UNIFIED") == [(2,)]
+
+
+def test_a_broken_row_leaves_the_table_as_it_was(run, folder, write_csv):
+    run("load", str(write_csv(A, B)))
+    ended = run("load", str(write_csv(A, "JOO-3,only two cells")))
+    assert ended.exit_code == 2
+    assert query(folder, "SELECT count(*) FROM ORDERS_UNIFIED") == [(2,)]
+
+
+def test_a_new_column_is_added_and_no_old_one_is_dropped(run, folder, write_csv):
+    run("load", str(write_csv(A + ",x", header=HEADER + ",COMMENT ONE")))
+    run("load", str(write_csv(B + ",y", header=HEADER + ",COMMENT TWO")))
+    rows = query(folder, 'SELECT "COMMENT ONE", "COMMENT TWO" FROM ORDERS_UNIFIED')
+    assert rows == [(None, "y")]
+
+
+def test_a_column_in_another_case_is_the_same_column(run, folder, write_csv):
+    with closing(sqlite3.connect(folder / "order-sync.db")) as conn:
+        conn.execute('CREATE TABLE ORDERS_UNIFIED ("aag order number" TEXT, "Po Number" TEXT)')
+    assert run("load", str(write_csv(A))).exit_code == 0
+    assert query(folder, 'SELECT "aag order number", "Po Number" FROM ORDERS_UNIFIED') == [
+        ("JOO-1", "4755")
+    ]
+
+
+def test_unreadable_cells_are_kept_and_counted(run, folder, write_csv):
+    path = write_csv("JOO-1,JOHNNIE O,M01,WHITE,4755,TBC,soon", B)
+    document = run("load", str(path), "-o", "json").document
+    assert document["unreadable"] == {"S": 1, "M": 1}
+    assert document["rows"] == 2
+    assert query(folder, "SELECT S, M FROM ORDERS_UNIFIED")[0] == ("TBC", "soon")
+
+
+@pytest.mark.parametrize("name", ["orders.xlsx", "orders.parquet", "orders"])
+def test_another_format_exits_2_and_says_what_to_do(run, folder, name):
+    (folder / name).write_bytes(b"PK")
+    ended = run("load", name)
+    assert ended.exit_code == 2
+    assert "not supported in this version" in ended.err
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_a_missing_file_exits_2(run):
+    assert run("load", "nowhere.csv").exit_code == 2
+
+
+def test_a_view_is_not_written(run, folder, write_csv):
+    with closing(sqlite3.connect(folder / "order-sync.db")) as conn:
+        conn.execute("CREATE VIEW ORDERS_UNIFIED AS SELECT 1 AS x")
+    ended = run("load", str(write_csv(A)))
+    assert ended.exit_code == 2
+    assert "is a view" in ended.err
+
+
+def test_a_table_of_our_own_is_never_loaded_into(run, folder, write_csv, monkeypatch):
+    run("load", str(write_csv(A)))
+    monkeypatch.setenv("ORDER_SYNC_SOURCE__TABLE", "mon_custmasterschedule")
+    ended = run("load", str(write_csv(A)))
+    assert ended.exit_code == 2
+    assert "a table of order-sync itself" in ended.err
+
+
+def test_a_row_the_table_forbids_exits_2_and_loads_nothing(run, folder, write_csv):
+    with closing(sqlite3.connect(folder / "order-sync.db")) as conn:
+        conn.execute('CREATE TABLE ORDERS_UNIFIED ("AAG ORDER NUMBER" TEXT UNIQUE)')
+    ended = run("load", str(write_csv(A, A)))
+    assert ended.exit_code == 2
+    assert query(folder, "SELECT count(*) FROM ORDERS_UNIFIED") == [(0,)]
+
+
+def test_the_orders_go_to_the_source_database(run, folder, write_csv, monkeypatch):
+    monkeypatch.setenv("ORDER_SYNC_SOURCE__URL", "sqlite:///orders.db")
+    monkeypatch.setenv("ORDER_SYNC_SOURCE__TABLE", "main.LINES")
+    assert run("load", str(write_csv(A))).exit_code == 0
+    assert query(folder, "SELECT count(*) FROM LINES", "orders.db") == [(1,)]
+    assert query(folder, "SELECT count(*) FROM sqlite_master WHERE name = 'LINES'") == [(0,)]
+
+
+def test_the_sample_loads_whole(run):
+    assert run("load", str(SAMPLE), "-o", "json").document["rows"] == 306
+
+
+def test_a_person_who_declines_keeps_the_rows(run, folder, write_csv, monkeypatch):
+    run("load", str(write_csv(A, B)))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    ended = run("load", str(write_csv(A)))
+    assert ended.exit_code == 1
+    assert query(folder, "SELECT count(*) FROM ORDERS_UNIFIED") == [(2,)]
+
+
+def test_yes_asks_nothing_on_a_terminal(run, folder, write_csv, monkeypatch):
+    run("load", str(write_csv(A, B)))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: pytest.fail("asked"))
+    assert run("load", str(write_csv(A)), "--yes").exit_code == 0
+    assert query(folder, "SELECT count(*) FROM ORDERS_UNIFIED") == [(1,)]
+
+
+def test_an_unreadable_cell_is_not_made_a_number_by_the_database(run, folder, write_csv):
+    run("load", str(write_csv("JOO-1,JOHNNIE O,M01,WHITE,4755,2E1,.0")))
+    assert query(folder, "SELECT S, M FROM ORDERS_UNIFIED") == [("2E1", ".0")]
+
+
+def test_a_column_added_later_keeps_numbers_and_text_apart(run, folder, write_csv):
+    with closing(sqlite3.connect(folder / "order-sync.db")) as conn:
+        conn.execute('CREATE TABLE ORDERS_UNIFIED ("AAG ORDER NUMBER" TEXT)')
+    run("load", str(write_csv("JOO-1,JOHNNIE O,M01,WHITE,4755,2E1,7")))
+    assert query(folder, "SELECT S, M FROM ORDERS_UNIFIED") == [("2E1", 7)]

@@ -1,0 +1,118 @@
+"""`order-sync sandbox` serves a board, says where, and ends with Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .conftest import SAMPLE
+
+COMMAND = Path(sys.executable).parent / "order-sync"
+
+
+@contextmanager
+def serving(*options):
+    """A sandbox in a process of its own, and what it printed until it served."""
+    process = subprocess.Popen(
+        [COMMAND, "sandbox", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read_document(process):
+    lines = ""
+    while True:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        lines += line
+        if line == "}\n":
+            return json.loads(lines)
+
+
+def order_sync(settings, *argv):
+    return subprocess.run(
+        [COMMAND, *argv, "-o", "json"], env=os.environ | settings, check=False, timeout=120,
+        capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_the_first_line_is_the_address():
+    with serving() as process:
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+
+
+def test_the_sample_syncs_with_the_settings_it_prints(folder):
+    with serving("--output", "json") as process:
+        settings = read_document(process)["settings"]
+        order_sync(settings, "load", str(SAMPLE))
+        done = order_sync(settings, "sync", "--customer", "GREYSON CLOTHIERS")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["orders_created"] == 69
+
+
+def test_a_fault_on_the_command_line_strikes_and_the_run_recovers(folder):
+    with serving("--output", "json", "--fault", "429:times=2") as process:
+        settings = read_document(process)["settings"]
+        order_sync(settings, "load", str(SAMPLE))
+        done = order_sync(settings, "sync", "--customer", "GREYSON CLOTHIERS", "--limit", "3")
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert report["retries"] == 2
+        assert report["orders_created"] == 3
+
+
+def test_ctrl_c_ends_it_with_0():
+    with serving() as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert err == "the sandbox has ended\n"
+
+
+def test_customers_of_ones_own_are_labels_of_the_board(folder):
+    with serving("--output", "json", "--customer", "OUR OWN SHOP") as process:
+        settings = read_document(process)["settings"]
+        path = folder / "own.csv"
+        path.write_text(SAMPLE.read_text().replace("ALDERWICK ACTIVE", "OUR OWN SHOP"))
+        order_sync(settings, "load", str(path))
+        done = order_sync(settings, "plan", "--output", "json", "--customer", "our own shop")
+    plan = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert "unknown_label" not in done.stdout
+    assert sum(customer["new"] for customer in plan["customers"]) > 0
+
+
+def test_a_taken_port_exits_2():
+    with serving("--output", "json") as process:
+        port = read_document(process)["address"].rpartition(":")[2]
+        done = subprocess.run(
+            [COMMAND, "sandbox", "--port", port], capture_output=True, text=True, check=False,
+            timeout=30,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "choose another --port" in done.stderr
+
+
+def test_faults_are_listed(run):
+    ended = run("sandbox", "--list-faults", "-o", "json")
+    assert ended.exit_code == 0
+    assert "429" in ended.document["faults"]
+
+
+@pytest.mark.parametrize("fault", ["nonsense", "429:x=1", "429:times=many"])
+def test_an_unknown_fault_exits_2(run, fault):
+    ended = run("sandbox", "--fault", fault)
+    assert ended.exit_code == 2
+    assert "--list-faults" in ended.err
