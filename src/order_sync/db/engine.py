@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, 
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import StaticPool
 
 from order_sync.errors import ConfigError, LockHeld, SyncError, Unreachable
 
@@ -146,7 +146,7 @@ def _sqlite_engine(url: URL, *, read_only: bool) -> Engine:
             name, timeout=BUSY_TIMEOUT_S, check_same_thread=False, uri=name.startswith("file:")
         )
 
-    engine = create_engine(url, creator=connect, poolclass=StaticPool if in_memory else NullPool)
+    engine = create_engine(url, creator=connect, poolclass=StaticPool if in_memory else None)
 
     @event.listens_for(engine, "connect")
     def _prepare(dbapi: sqlite3.Connection, _record: object) -> None:

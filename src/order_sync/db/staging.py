@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, and_, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from order_sync.db import engine
@@ -64,6 +64,7 @@ class StagedRow:
     request_pos: int | None
     travel_limit: int | None
     attempts: int
+    retries: int
     original: str | None
 
 
@@ -114,6 +115,7 @@ def _read(tables: Tables, unit: Unit) -> Select[Any]:
         t.c.stg_id, t.c.stg_batch_id, t.c.stg_run_id, t.c.stg_customer_batch, t.c.stg_status,
         t.c.update_operation, t.c.order_key, t.c.payload_hash, t.c.stg_api_payload,
         t.c.stg_request_id, t.c.stg_request_pos, t.c.stg_travel_limit, t.c.stg_attempts,
+        t.c.stg_retry_count,
     ]  # fmt: skip
     if unit is Unit.ITEM:
         return select(*common, t.c.group_key, t.c.stg_monday_item_id, t.c.original_data)
@@ -145,6 +147,7 @@ def _staged(unit: Unit, row: Row[Any]) -> StagedRow:
         request_pos=row.stg_request_pos,
         travel_limit=row.stg_travel_limit,
         attempts=row.stg_attempts,
+        retries=row.stg_retry_count,
         original=row.original_data if is_item else None,
     )
 
@@ -196,12 +199,11 @@ def claim(
     Raises:
         InvalidTransition: a row is no longer in the state it was read in.
     """
-    t = table_of(tables, unit)
-    for position, row in enumerate(rows):
-        _move(
-            conn, t, row, event,
-            stg_request_id=request.request_id, stg_request_pos=position,
-        )  # fmt: skip
+    moves = [
+        (row, event, {"stg_request_id": request.request_id, "stg_request_pos": position})
+        for position, row in enumerate(rows)
+    ]
+    _move(conn, table_of(tables, unit), moves)
 
 
 @dataclass(frozen=True)
@@ -227,34 +229,57 @@ def record_outcomes(
     conn: Connection, tables: Tables, unit: Unit, outcomes: Iterable[Outcome]
 ) -> None:
     """Move rows to the states their outcomes say."""
-    t = table_of(tables, unit)
     done_at = engine.now(conn)
-    for outcome in outcomes:
-        values: dict[str, Any] = {"stg_processed_date": done_at}
-        if outcome.item_id is not None:
-            values[id_column(unit)] = outcome.item_id
-            values["stg_acknowledged"] = outcome.acknowledged
-        if outcome.travel_limit is not None:
-            values["stg_travel_limit"] = outcome.travel_limit
-        if outcome.counts_attempt:
-            values["stg_attempts"] = outcome.row.attempts + 1
-        if outcome.error_type:
-            values["stg_error_type"] = outcome.error_type
-            values["stg_error_message"] = outcome.error_message
-        if outcome.event in (Event.NOT_EXECUTED, Event.NOT_FOUND, Event.SAFE_TO_REPEAT):
-            values["stg_retry_count"] = t.c.stg_retry_count + 1
-        _move(conn, t, outcome.row, outcome.event, **values)
+    moves = [
+        (outcome.row, outcome.event, _values_of(outcome, unit) | {"stg_processed_date": done_at})
+        for outcome in outcomes
+    ]
+    _move(conn, table_of(tables, unit), moves)
 
 
-def _move(conn: Connection, t: Table, row: StagedRow, event: Event, **values: Any) -> None:
-    to = advance(row.state, event)
-    moved = conn.execute(
-        update(t)
-        .where(t.c.stg_id == row.stg_id, t.c.stg_status == row.state)
-        .values(stg_status=to, **values)
-    ).rowcount
-    if moved != 1:
-        raise InvalidTransition(f"staged row {row.stg_id} is no longer {row.state}")
+def _values_of(outcome: Outcome, unit: Unit) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if outcome.item_id is not None:
+        values[id_column(unit)] = outcome.item_id
+        values["stg_acknowledged"] = outcome.acknowledged
+    if outcome.travel_limit is not None:
+        values["stg_travel_limit"] = outcome.travel_limit
+    if outcome.counts_attempt:
+        values["stg_attempts"] = outcome.row.attempts + 1
+    if outcome.error_type:
+        values["stg_error_type"] = outcome.error_type
+        values["stg_error_message"] = outcome.error_message
+    if outcome.event in (Event.NOT_EXECUTED, Event.NOT_FOUND, Event.SAFE_TO_REPEAT):
+        values["stg_retry_count"] = outcome.row.retries + 1
+    return values
+
+
+def _move(
+    conn: Connection, t: Table, moves: Sequence[tuple[StagedRow, Event, dict[str, Any]]]
+) -> None:
+    """Move rows along the transition table; rows alike go in one statement.
+
+    Raises:
+        InvalidTransition: a row may not go there, or is no longer in the state it was read in.
+    """
+    alike: dict[tuple[RowState, Event, tuple[str, ...]], list[dict[str, Any]]] = {}
+    for row, event, values in moves:
+        bound = {f"new_{name}": value for name, value in values.items()}
+        alike.setdefault((row.state, event, tuple(values)), []).append(
+            bound | {"row_id": row.stg_id}
+        )
+    for (state, event, names), parameters in alike.items():
+        moved = conn.execute(
+            update(t)
+            .where(t.c.stg_id == bindparam("row_id"), t.c.stg_status == state)
+            .values(
+                stg_status=advance(state, event),
+                **{name: bindparam(f"new_{name}") for name in names},
+            ),
+            parameters,
+        ).rowcount
+        if moved != len(parameters):
+            raise InvalidTransition(f"{len(parameters) - moved} staged rows are no longer {state}")
 
 
 def set_group(conn: Connection, tables: Tables, row: StagedRow, title: str, group_key: str) -> None:
