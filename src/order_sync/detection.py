@@ -30,6 +30,7 @@ from order_sync.rules.order import OrderLine, Refusal, RefusedRow
 from order_sync.rules.reading import OrderReader
 from order_sync.rules.states import ChangeType
 
+LABEL_REFUSED = "label_refused"  # the board lacked a label that could not be created
 # Refusals that only a person can decide about, whatever the payload says now.
 FOR_A_PERSON = frozenset({"duplicate_on_board", "gone_from_board", "outcome_unknown"})
 
@@ -271,7 +272,7 @@ class Detector:
     ) -> None:
         """Keep an action unless an earlier refusal holds it, or parts of it, back."""
         key = action.order.order_key
-        errors = state.errors.get(key, [])
+        errors = [e for e in state.errors.get(key, []) if not self._label_is_there(e, action)]
         again = request.only_failed
         held = [
             e
@@ -296,6 +297,19 @@ class Detector:
         if action.operation is None and not lines:
             return
         found.actions.append(replace(action, lines=tuple(lines)))
+
+    def _label_is_there(self, error: OpenError, action: OrderAction) -> bool:
+        """Whether a row refused for want of a label finds it on the board by now."""
+        if error.error_type != LABEL_REFUSED:
+            return False
+        labels = self.labels_by_title()
+        if error.unit is Unit.ITEM:
+            return not columns.missing_labels([action.order], self.mapping, labels)
+        known = labels.get(self.mapping.sizes.label_title, frozenset())
+        return any(
+            line.line.size_key == error.size_key and line.line.label in known
+            for line in action.lines
+        )
 
 
 @dataclass

@@ -17,6 +17,7 @@ from order_sync.db.refused import ErrorRow
 from order_sync.db.runs import RequestRef, RunRef
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Outcome, StagedRow, Unit
+from order_sync.detection import LABEL_REFUSED
 from order_sync.monday.answers import Done, Refused, RowOutcome
 from order_sync.monday.documents import Document
 from order_sync.rules.batching import halved
@@ -66,6 +67,7 @@ class RowCargo:
     batch_id: str | None
     unit: Unit
     rows: Sequence[StagedRow]
+    new_labels: dict[int, str] = field(default_factory=dict)  # stg_id -> labels it would create
     waits: dict[int, tuple[int, float]] = field(default_factory=dict)  # stg_id -> (tries, hint)
     optional: bool = False
 
@@ -125,6 +127,9 @@ class RowCargo:
             created = row.operation is Operation.CREATE
             return Outcome(row, Event.ACCEPTED, item_id=result.id if created else row.item_id)
         if isinstance(result, Refused):
+            labels = self.new_labels.get(row.stg_id)
+            if labels and result.remedy in (Remedy.REFUSE_ROW, Remedy.STOP_RUN_TOKEN):
+                return _label_refused(row, labels, result)
             return _refused(row, result, verdict.max_attempts)
         return Outcome(
             row, Event.ANSWER_LOST, error_type=result.code, error_message=result.reason,
@@ -161,6 +166,21 @@ def _refused(row: StagedRow, result: Refused, max_attempts: int) -> Outcome:
         error_message=_sentence(result.advice, result.message),
         error_field=str(result.details.get("column_id") or ""),
         may_retry=may_pass,
+        counts_attempt=True,
+    )
+
+
+def _label_refused(row: StagedRow, labels: str, result: Refused) -> Outcome:
+    return Outcome(
+        row,
+        Event.REFUSED,
+        error_type=LABEL_REFUSED,
+        error_class="label",
+        error_message=_sentence(
+            f"{labels}: no label of the board, and it could not be created: add it on the board, "
+            "or let the token's user change the board's structure.",
+            result.message,
+        ),
         counts_attempt=True,
     )
 

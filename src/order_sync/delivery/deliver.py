@@ -24,7 +24,7 @@ from order_sync.errors import SyncError
 from order_sync.monday import documents
 from order_sync.monday.documents import Document
 from order_sync.rules.batching import documents_of
-from order_sync.rules.columns import wire_value
+from order_sync.rules.columns import LABEL_TYPES, wire_value
 from order_sync.rules.states import BatchState, Event, Operation, RowState
 
 BREATH_S = 0.05  # a look at the tables is not worth more often
@@ -139,17 +139,55 @@ class Deliverer:
             ]
             if not ready:
                 return
-            cargoes = [
-                RowCargo(self._document(unit, some, groups), batch_id, unit, some)
-                for some in documents_of(ready, d.settings.monday.batch_size)
-            ]
+            cargoes = self._cargoes(unit, batch_id, ready, groups)
             await asyncio.gather(*(self._guarded(self._sender.send(c)) for c in cargoes))
 
+    def _cargoes(
+        self, unit: Unit, batch_id: str, rows: Sequence[StagedRow], groups: dict[str, GroupRow]
+    ) -> list[RowCargo]:
+        """Rows in documents; those that must bring new labels along travel by themselves."""
+        size = self._d.settings.monday.batch_size
+        new_labels = {row.stg_id: text for row in rows if (text := self._new_labels(row))}
+        plain = [row for row in rows if row.stg_id not in new_labels]
+        labelled = [row for row in rows if row.stg_id in new_labels]
+        return [
+            RowCargo(
+                self._document(unit, some, groups, labels=some[0].stg_id in new_labels),
+                batch_id,
+                unit,
+                some,
+                {row.stg_id: new_labels[row.stg_id] for row in some if row.stg_id in new_labels},
+            )
+            for some in (*documents_of(plain, size), *documents_of(labelled, size))
+        ]
+
+    def _new_labels(self, row: StagedRow) -> str:
+        """Labels the board lacks and the row would have to create, for people; usually none."""
+        d = self._d
+        if not d.create_labels:
+            return ""
+        if row.unit is Unit.SUBITEM:
+            label = d.board.subitem_label
+            cells = {} if row.operation is Operation.UPDATE else {label.title: row.payload["label"]}
+            columns = {label.title: label}
+        else:
+            cells = {
+                title: cell["labels"][0] if cell.get("labels") else cell.get("label")
+                for title, cell in row.payload["values"].items()
+                if isinstance(cell, dict)
+            }
+            columns = dict(d.board.columns)
+        missing = [
+            f'{title} "{text}"'
+            for title, text in cells.items()
+            if text and columns[title].type in LABEL_TYPES and columns[title].label(text) is None
+        ]
+        return ", ".join(missing)
+
     def _document(
-        self, unit: Unit, rows: Sequence[StagedRow], groups: dict[str, GroupRow]
+        self, unit: Unit, rows: Sequence[StagedRow], groups: dict[str, GroupRow], *, labels: bool
     ) -> Document:
         board = self._d.board
-        labels = self._d.create_labels
         operation = rows[0].operation
         if unit is Unit.SUBITEM:
             if operation is Operation.CREATE:

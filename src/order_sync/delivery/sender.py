@@ -167,7 +167,7 @@ class Sender:
         if problem is None:
             return None
         stop = _stop_for(problem, answer)
-        if stop is not None and not (cargo.optional and problem.remedy is not Remedy.PAUSE_DAY):
+        if stop is not None and not _may_go_on(cargo, problem, answer):
             self._d.stop(stop)
             return None
         if answer.not_executed is None or problem.remedy not in _SAME_AGAIN:
@@ -196,6 +196,15 @@ def _gone(done: Done) -> Refused:
             "should be made again."
         ),
     )
+
+
+def _may_go_on(cargo: Cargo, problem: ErrorRule, answer: Answer) -> bool:
+    """Whether only the right to create labels is missing: rows without new labels still go."""
+    if problem.remedy is not Remedy.STOP_RUN_TOKEN:
+        return False
+    if isinstance(cargo, RowCargo):
+        return bool(cargo.new_labels) and answer.not_executed is None
+    return cargo.optional
 
 
 def _row_ids(cargo: Cargo) -> set[tuple[Unit, int]]:

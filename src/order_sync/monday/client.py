@@ -215,6 +215,7 @@ class MondayClient:
                 timeout_s=min(self._timeout_s, max(1.0, ends - self._clock())),
             )
             self._tell(document, answer)
+            self._check_version(answer)
             problem = answer.problem
             if problem is None and answer.data.get("r0") is not None:
                 return answer.data
@@ -241,6 +242,15 @@ class MondayClient:
         )
         self._tell(document, answer)
         return answer.data
+
+    def _check_version(self, answer: Answer) -> None:
+        """Another version may give other values for the same question: stop before any write."""
+        served = answer.served_version
+        if served and served != self.api_version:
+            raise BoardMismatch(
+                f"monday.com serves API version {served}, not {self.api_version} as asked for.",
+                hint="Install a newer order-sync, or set monday.api_version after a rehearsal.",
+            )
 
     def _tell(self, document: Document, answer: Answer) -> None:
         if self._on_read is not None:

@@ -1,0 +1,234 @@
+"""The endpoint `/v2`: who may ask, what was asked, and what comes back."""
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from order_sync.sandbox.answers import Answer, legacy_form, refusal
+from order_sync.sandbox.call import Call
+from order_sync.sandbox.errors import ApiError, RequestError
+from order_sync.sandbox.faults import Fault
+from order_sync.sandbox.graphql import Operation, error_entry, execute
+from order_sync.sandbox.limits import Kind
+from order_sync.sandbox.options import WRITE_COSTS, ApiVersions
+from order_sync.sandbox.request_log import RequestRecord
+from order_sync.sandbox.sandbox import Sandbox
+
+_WELL_FORMED_VERSION = re.compile(r"\d{4}-\d{2}", re.ASCII)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A readable request."""
+
+    operation: Operation
+    variables: dict[str, Any]
+
+
+class ApiEndpoint:
+    """Answers one request after another; nothing is locked while an answer waits to be sent."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._options = sandbox.options
+        self._write_cost = WRITE_COSTS[sandbox.options.costs]
+
+    async def __call__(self, request: Request) -> Response:
+        started = time.perf_counter()
+        record = self._sandbox.log.begin(self._sandbox.clock.now(), str(uuid.uuid4()))
+        self._sandbox.limits.begin()
+        try:
+            answer = await self._answer(request, record)
+        except RequestError as error:
+            record.error_codes.append(error.code)
+            answer = refusal(error)
+        finally:
+            kind: Kind = "mutation" if record.kind == "mutation" else "query"
+            rate_limits = self._sandbox.limits.headers(kind)
+            self._sandbox.limits.leave()
+        record.http_status = answer.status
+        record.ms = (time.perf_counter() - started) * 1000
+        return self._signed(answer, record, rate_limits).response()
+
+    async def _answer(self, request: Request, record: RequestRecord) -> Answer:
+        self._authenticate(request)
+        self._sandbox.limits.admit(request.client.host if request.client else "")
+        record.api_version = self._served_version(request)
+        question = self._read(await request.body())
+        self._describe(record, question, request)
+        fault = self._strike(record)
+        answer = fault.instead() if fault else None
+        if answer is None:
+            return await self._processed(question, request, record, fault)
+        await self._wait(answer, question)
+        return answer
+
+    # Reading the request ----------------------------------------------------------------------
+
+    def _authenticate(self, request: Request) -> None:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        expected = self._options.token
+        if token and (expected is None or secrets.compare_digest(token, expected)):
+            return
+        raise RequestError("USER_NOT_AUTHENTICATED", "Not Authenticated", status_code=401)
+
+    def _served_version(self, request: Request) -> str:
+        asked = request.headers.get("api-version", "default")
+        served = _served(asked, self._options.versions)
+        return self._options.served_version or served
+
+    def _read(self, body: bytes) -> Question:
+        try:
+            content = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise RequestError(
+                "JsonParseException", f"The body is not JSON: {error}", status_code=400
+            ) from None
+        query = content.get("query") if isinstance(content, dict) else None
+        if not isinstance(query, str) or not query.strip():
+            raise _bad_request("There is no query in the body")
+        variables = content.get("variables")
+        if variables is not None and not isinstance(variables, dict):
+            raise _bad_request("Variables have to be an object")
+        name = content.get("operationName")
+        operation = self._sandbox.operations.get(query, name if isinstance(name, str) else None)
+        return Question(operation, variables or {})
+
+    def _describe(self, record: RequestRecord, question: Question, request: Request) -> None:
+        operation = question.operation
+        record.kind = operation.kind
+        record.operations = operation.field_names
+        record.document = operation.text
+        record.variables = question.variables
+        record.idempotency_key = request.headers.get("idempotency-key") or None
+
+    def _strike(self, record: RequestRecord) -> Fault | None:
+        """The first fault that wants this request, if any."""
+        with self._sandbox.lock:
+            for fault in self._sandbox.faults:
+                if fault.strikes(record.kind, record.document):
+                    record.fault = fault.name
+                    return fault
+        return None
+
+    # Answering --------------------------------------------------------------------------------
+
+    async def _processed(
+        self, question: Question, request: Request, record: RequestRecord, fault: Fault | None
+    ) -> Answer:
+        key = record.idempotency_key if record.kind == "mutation" else None
+        if key is None or not self._options.idempotency:
+            return await self._delivered(
+                self._executed(question, request, record, fault), question, fault
+            )
+        remembered = self._sandbox.memory.begin(key)
+        if remembered is not None:
+            record.replayed = True
+            headers = {**remembered.headers, "Idempotency-Replayed": "true"}
+            return await self._delivered(replace(remembered, headers=headers), question, fault)
+        finished: Answer | None = None
+        try:
+            answer = self._executed(question, request, record, fault)
+            if fault is None or fault.remembers:
+                finished = answer
+            return await self._delivered(answer, question, fault)
+        finally:
+            self._sandbox.memory.finish(key, finished)
+
+    async def _delivered(self, answer: Answer, question: Question, fault: Fault | None) -> Answer:
+        if fault is not None:
+            answer = fault.afterwards(answer)
+        await self._wait(answer, question)
+        return answer
+
+    async def _wait(self, answer: Answer, question: Question) -> None:
+        """Let the configured latency pass. Other requests go on meanwhile."""
+        writes = question.operation.writes
+        ms = self._options.latency_ms + writes * self._options.alias_latency_ms
+        delay_s = ms / 1000 + answer.delay_s
+        if delay_s > 0:
+            await asyncio.sleep(delay_s)
+
+    def _executed(
+        self, question: Question, request: Request, record: RequestRecord, fault: Fault | None
+    ) -> Answer:
+        operation, limits = question.operation, self._sandbox.limits
+        record.cost = operation.estimate(question.variables, self._write_cost)
+        before = limits.charge(operation.kind, record.cost)
+        if operation.only_asks_complexity:
+            limits.charge_less_today()
+        call = Call(
+            self._sandbox.service,
+            operation.kind,
+            writes=operation.writes,
+            base_url=str(request.base_url).rstrip("/"),
+            version=record.api_version,
+            fault=fault,
+            points_before=before,
+            points=record.cost,
+        )
+        with self._sandbox.lock:
+            result = execute(operation, question.variables, call)
+        real_cost = operation.real_cost(result.data, self._write_cost)
+        limits.settle(operation.kind, record.cost, real_cost)
+        body: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            for error in result.errors:
+                _report_unforeseen(error.original_error)
+            body["errors"] = [error_entry(error) for error in result.errors]
+            record.error_codes += [entry["extensions"]["code"] for entry in body["errors"]]
+        body["extensions"] = {"request_id": record.request_id}
+        return Answer(200, orjson.dumps(body), identified=True)
+
+    def _signed(self, answer: Answer, record: RequestRecord, rate_limits: dict[str, str]) -> Answer:
+        """With the headers and the request id every answer has, in the dialect that is spoken."""
+        headers = {
+            **rate_limits,
+            "x-request-id": record.request_id,
+            "API-Version": record.api_version or self._options.versions.current,
+            **answer.headers,
+        }
+        body = answer.body
+        if answer.is_json and not answer.identified:
+            content = orjson.loads(body)
+            body = orjson.dumps({**content, "extensions": {"request_id": record.request_id}})
+        if answer.is_json and self._options.api_dialect == "legacy":
+            body = orjson.dumps(legacy_form(orjson.loads(body)))
+        return replace(answer, headers=headers, body=body)
+
+
+def _bad_request(message: str) -> RequestError:
+    return RequestError("INVALID_GRAPHQL_REQUEST", message, status_code=400)
+
+
+def _served(asked: str, versions: ApiVersions) -> str:
+    """The version that answers when `asked` is wanted: often another one, silently.
+
+    Raises:
+        RequestError: not a version at all; listed among the errors of an HTTP 200 answer.
+    """
+    if asked == "default":
+        return versions.current
+    if asked in (versions.current, versions.maintenance, versions.release_candidate, "dev"):
+        return asked
+    if not _WELL_FORMED_VERSION.fullmatch(asked):
+        raise RequestError(
+            "InvalidVersionException", f"{asked!r} is not an API version", status_code=200
+        )
+    return versions.maintenance if asked in versions.deprecated else versions.current
+
+
+def _report_unforeseen(error: BaseException | None) -> None:
+    """A bug of the sandbox must not pass for a fault it was asked to play."""
+    if error is not None and not isinstance(error, ApiError):
+        _log.error("the sandbox failed", exc_info=error)

@@ -1,0 +1,122 @@
+"""What the API refuses, in its own words.
+
+ApiError            one refusal with its code; inside a document it spoils one alias only
+└── RequestError    the whole request is refused before anything is executed
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ApiError(Exception):
+    """A refusal as the API words it.
+
+    `status_code` is what stands in `extensions`; the HTTP status stays 200 unless the error is a
+    `RequestError`.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status_code: int = 200,
+        error_data: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status_code = status_code
+        self.error_data = dict(error_data or {})
+        self.extensions: dict[str, Any] = {
+            "code": code,
+            "status_code": status_code,
+            "error_data": self.error_data,
+            **more,
+        }
+
+
+class RequestError(ApiError):
+    """A refusal of the whole request, with HTTP status `status_code`.
+
+    `retry_after` is in seconds; it becomes the `Retry-After` header. `extensions` replaces the
+    usual ones where the exact form of a body is known.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status_code: int,
+        retry_after: int | None = None,
+        extensions: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code, message, status_code=status_code)
+        self.retry_after = retry_after
+        if extensions is not None:
+            self.extensions = {"code": code, **extensions}
+
+
+# The service still calls some column types by their old names when it complains about them.
+OLD_TYPE_NAMES = {
+    "status": "color",
+    "numbers": "numeric",
+    "long_text": "long-text",
+    "people": "multiple-person",
+    "timeline": "timerange",
+    "checkbox": "boolean",
+    "tags": "tag",
+    "board_relation": "board-relation",
+    "subtasks": "subtasks",
+    "mirror": "lookup",
+    "item_id": "pulse-id",
+    "last_updated": "pulse-updated",
+}
+
+
+def column_value_error(column_id: str, column_type: str, message: str) -> ApiError:
+    """The value has the wrong form, names a missing label, or the column cannot be written."""
+    return ApiError(
+        "ColumnValueException",
+        message,
+        error_data={
+            "column_id": column_id,
+            "column_type": OLD_TYPE_NAMES.get(column_type, column_type),
+        },
+    )
+
+
+def invalid_column(board_id: str, column_id: str) -> ApiError:
+    return ApiError(
+        "InvalidColumnIdException",
+        f"This column ID doesn't exist for the board: {column_id}",
+        error_data={"board_id": board_id, "column_id": column_id},
+    )
+
+
+def invalid_board(board_id: object) -> ApiError:
+    return ApiError(
+        "InvalidBoardIdException",
+        "The board does not exist or is not visible",
+        error_data={"board_id": str(board_id)},
+    )
+
+
+def invalid_item(item_id: object) -> ApiError:
+    return ApiError(
+        "InvalidItemIdException",
+        "The item does not exist, or is archived or deleted",
+        error_data={"item_id": str(item_id)},
+    )
+
+
+def invalid_group(group_id: object) -> ApiError:
+    return ApiError(
+        "InvalidGroupIdException", "Group not found", error_data={"group_id": str(group_id)}
+    )
+
+
+def invalid_argument(message: str, **error_data: Any) -> ApiError:
+    return ApiError("InvalidArgumentException", message, error_data=error_data)

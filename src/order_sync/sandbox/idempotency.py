@@ -1,0 +1,78 @@
+"""The memory behind the `Idempotency-Key` header."""
+
+from dataclasses import dataclass
+
+from order_sync.sandbox.answers import Answer
+from order_sync.sandbox.clock import Clock
+from order_sync.sandbox.errors import RequestError
+from order_sync.sandbox.options import SandboxOptions
+
+CONFLICT_RETRY_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    answer: Answer
+    until: float
+
+
+class IdempotencyMemory:
+    """First answer of every key, for a while, within a budget of bytes.
+
+    Beyond the budget, and for answers that are too long, requests are executed but not
+    remembered: a repeat then executes again.
+    """
+
+    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+        self._options = options
+        self._clock = clock
+        self._running: set[str] = set()
+        self._answers: dict[str, _Remembered] = {}
+        self._bytes = 0
+
+    def begin(self, key: str) -> Answer | None:
+        """The remembered answer, or None if the request is to be executed.
+
+        Raises:
+            RequestError: 409, the first request with this key is still running.
+        """
+        if key in self._running:
+            raise RequestError(
+                "IDEMPOTENCY_CONFLICT",
+                "A request with this idempotency key is currently being processed",
+                status_code=409,
+                retry_after=CONFLICT_RETRY_S,
+                extensions={},
+            )
+        self._drop_expired()
+        remembered = self._answers.get(key)
+        if remembered is not None:
+            return remembered.answer
+        self._running.add(key)
+        return None
+
+    def finish(self, key: str, answer: Answer | None) -> None:
+        """The request with this key is over; None: there is nothing to remember."""
+        self._running.discard(key)
+        if answer is None or not self._options.idempotency:
+            return
+        size = len(answer.body)
+        fits = self._bytes + size <= self._options.idempotency_budget_bytes
+        if size <= self._options.idempotency_reply_bytes and fits:
+            until = self._clock.now() + self._options.idempotency_life_s
+            self._answers[key] = _Remembered(answer, until)
+            self._bytes += size
+
+    def forget(self) -> None:
+        self._answers.clear()
+        self._bytes = 0
+
+    def _drop_expired(self) -> None:
+        # Keys are kept in the order they came, and all live equally long.
+        now = self._clock.now()
+        while self._answers:
+            key, oldest = next(iter(self._answers.items()))
+            if oldest.until > now:
+                return
+            del self._answers[key]
+            self._bytes -= len(oldest.answer.body)

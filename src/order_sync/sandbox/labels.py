@@ -1,0 +1,191 @@
+"""The labels of a status or dropdown column: exact names, stable ids, caps."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+EMPTY_STATUS_ID = 5  # the default grey of a status column; a cell that has it reads as empty
+STATUS_LABEL_LENGTH = 30
+
+# Given in this order to labels that are made on the way, each colour once.
+STATUS_COLORS = (
+    "working_orange",
+    "done_green",
+    "stuck_red",
+    "dark_blue",
+    "purple",
+    "explosive",
+    "grass_green",
+    "bright_blue",
+    "saladish",
+    "egg_yolk",
+    "blackish",
+    "dark_red",
+    "sofia_pink",
+    "lipstick",
+    "dark_purple",
+    "bright_green",
+    "chili_blue",
+    "american_gray",
+    "brown",
+    "dark_orange",
+    "sunset",
+    "bubble",
+    "peach",
+    "berry",
+    "winter",
+    "river",
+    "navy",
+    "aquamarine",
+    "indigo",
+    "dark_indigo",
+    "pecan",
+    "lavender",
+    "royal",
+    "steel",
+    "orchid",
+    "lilac",
+    "tan",
+    "sky",
+    "coffee",
+    "teal",
+)
+
+
+class LabelError(Exception):
+    """A label is missing, too long, doubled, or one too many; the message says which."""
+
+
+@dataclass(slots=True)
+class Label:
+    id: int
+    text: str
+    color: str | None = None  # status only
+    is_done: bool = False
+    is_deactivated: bool = False
+
+
+class Labels:
+    """What may be chosen in one column. Ids are never given out twice."""
+
+    def __init__(self, kind: Literal["status", "dropdown"], cap: int) -> None:
+        self.kind = kind
+        self.cap = cap
+        self._by_id: dict[int, Label] = {}
+        self._by_text: dict[str, Label] = {}
+        self._next_id = 0 if kind == "status" else 1
+
+    def __iter__(self) -> Iterator[Label]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def by_id(self, label_id: int) -> Label | None:
+        return self._by_id.get(label_id)
+
+    def find(self, text: str) -> Label | None:
+        """The label with exactly this text, case included, unless it was deactivated."""
+        label = self._by_text.get(text)
+        return None if label is None or label.is_deactivated else label
+
+    def add(self, text: str, **settings: Any) -> Label:
+        """Raises LabelError: the text is empty, doubled or too long, or the column is full."""
+        self._check_text(text)
+        if len(self._by_id) >= self.cap:
+            raise LabelError(f"the column already has {self.cap} labels, the most it can hold")
+        if self.kind == "status":
+            settings.setdefault("color", self._free_color())
+        label = Label(self._take_id(), text, **settings)
+        self._by_id[label.id] = label
+        self._by_text[text] = label
+        return label
+
+    def replace(self, wanted: Iterable[Mapping[str, Any]]) -> None:
+        """Take over a whole new list, as the label mutations do.
+
+        An entry with an id keeps or renames that label, one without adds a label.
+
+        Raises:
+            LabelError: an id is unknown; a text stands twice; more than one label would go, or
+                one would go while another comes; or the list is too long.
+        """
+        entries = list(wanted)
+        kept = {entry["id"] for entry in entries if entry.get("id") is not None}
+        unknown = kept - self._by_id.keys()
+        dropped = self._by_id.keys() - kept
+        added = [entry for entry in entries if entry.get("id") is None]
+        if unknown:
+            raise LabelError(f"there is no label with id {min(unknown)}")
+        if len(dropped) > 1:
+            raise LabelError("a call may remove one label at most")
+        if dropped and added:
+            raise LabelError("a call may either add or remove labels")
+        if len(entries) > self.cap:
+            raise LabelError(f"the column can hold {self.cap} labels at most")
+        texts = [entry["label"] for entry in entries]
+        if len(set(texts)) < len(texts):
+            raise LabelError("two labels have the same text")
+        for text in texts:
+            self._check_length(text)
+        self._take_over(entries)
+
+    def _take_over(self, entries: list[Mapping[str, Any]]) -> None:
+        labels: dict[int, Label] = {}
+        for entry in entries:
+            entry_id = entry.get("id")
+            label = self._by_id[entry_id] if entry_id is not None else Label(self._take_id(), "")
+            label.text = entry["label"]
+            label.is_deactivated = bool(entry.get("is_deactivated"))
+            if self.kind == "status":
+                label.color = entry["color"]
+                label.is_done = bool(entry.get("is_done"))
+            labels[label.id] = label
+        self._by_id = labels
+        self._by_text = {label.text: label for label in labels.values()}
+
+    def settings(self) -> list[dict[str, Any]]:
+        """The `labels` list inside the `settings` of a column."""
+        if self.kind == "dropdown":
+            return [
+                {"id": label.id, "label": label.text, "is_deactivated": label.is_deactivated}
+                for label in self._by_id.values()
+            ]
+        return [
+            {
+                "id": label.id,
+                "label": label.text,
+                "index": label.id,
+                "color": label.color,
+                "is_done": label.is_done,
+                "is_deactivated": label.is_deactivated,
+            }
+            for label in self._by_id.values()
+        ]
+
+    def described(self) -> str:
+        """`{1: RECEIVED, 4: FORECAST}`: the labels that may be used, for error messages."""
+        usable = (label for label in self._by_id.values() if not label.is_deactivated)
+        return "{" + ", ".join(f"{label.id}: {label.text}" for label in usable) + "}"
+
+    def _check_text(self, text: str) -> None:
+        if text in self._by_text:
+            raise LabelError(f"the label {text!r} is there already or was deactivated")
+        self._check_length(text)
+
+    def _check_length(self, text: str) -> None:
+        if not text.strip():
+            raise LabelError("a label cannot be empty")
+        if self.kind == "status" and len(text) > STATUS_LABEL_LENGTH:
+            raise LabelError(f"a status label has {STATUS_LABEL_LENGTH} characters at most")
+
+    def _free_color(self) -> str:
+        used = {label.color for label in self._by_id.values()}
+        return next((color for color in STATUS_COLORS if color not in used), STATUS_COLORS[0])
+
+    def _take_id(self) -> int:
+        taken = self._next_id
+        self._next_id += 1
+        if self.kind == "status" and self._next_id == EMPTY_STATUS_ID:
+            self._next_id += 1
+        return taken

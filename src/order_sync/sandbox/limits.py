@@ -1,0 +1,243 @@
+"""What an account may use per minute, per day and at once, and what it is told about it."""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+from order_sync.sandbox.clock import Clock
+from order_sync.sandbox.errors import RequestError
+from order_sync.sandbox.options import SandboxOptions
+
+Kind = Literal["query", "mutation"]
+
+REFUSED_REQUEST = 0.1  # what a rate-limited request takes from the daily limit
+MINUTE_S = 60.0
+IP_WINDOW_S = 10.0
+
+
+class Window:
+    """A quota that starts anew `length_s` after its first use."""
+
+    def __init__(self, quota: int, length_s: float, clock: Clock) -> None:
+        self.quota = quota
+        self._length_s = length_s
+        self._clock = clock
+        self._opened = -math.inf
+        self._used = 0
+        self._owed = 0  # corrections, which count in the next window
+
+    def left(self) -> int:
+        self._roll()
+        return max(0, self.quota - self._used)
+
+    def resets_in(self) -> float:
+        """Sandbox seconds; the whole length if the window has not been opened."""
+        self._roll()
+        if math.isinf(self._opened):
+            return self._length_s
+        return self._opened + self._length_s - self._clock.now()
+
+    def take(self, amount: int) -> None:
+        self._roll()
+        if math.isinf(self._opened):
+            self._opened = self._clock.now()
+        self._used += amount
+
+    def correct(self, amount: int) -> None:
+        """Charge `amount` more (or less) in the next window."""
+        self._owed += amount
+
+    def _roll(self) -> None:
+        if not math.isinf(self._opened) and self._clock.now() - self._opened >= self._length_s:
+            self._opened = -math.inf
+            self._used, self._owed = self._owed, 0
+
+
+class Limits:
+    """Counts every request, and refuses those that are too many."""
+
+    def __init__(self, options: SandboxOptions, clock: Clock) -> None:
+        self._clock = clock
+        self._enforced = options.limits
+        self.quota = options.quota
+        self._minute = Window(self.quota.requests_per_minute, MINUTE_S, clock)
+        self._in_flight = 0
+        self._today = clock.today()
+        self._used_today = 0.0
+        self._by_ip: dict[str, Window] = {}
+        self._complexity = self._complexity_windows(options)
+
+    def _complexity_windows(self, options: SandboxOptions) -> dict[Kind, Window]:
+        """An app has a budget for reads and one for writes, a person one for both."""
+        if options.caller == "app":
+            points = self.quota.app_complexity_per_minute
+            return {
+                "query": Window(points, MINUTE_S, self._clock),
+                "mutation": Window(points, MINUTE_S, self._clock),
+            }
+        both = Window(self.quota.personal_complexity_per_minute, MINUTE_S, self._clock)
+        return {"query": both, "mutation": both}
+
+    # Requests -------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """A request is in flight until `leave`."""
+        self._in_flight += 1
+
+    def leave(self) -> None:
+        self._in_flight -= 1
+
+    def admit(self, ip: str) -> None:
+        """Count a request from somebody who may ask.
+
+        Raises:
+            RequestError: 429; the request used up a tenth of a daily call.
+        """
+        self._roll_day()
+        from_ip = self._ip_window(ip)
+        too_many = (
+            self._too_many_from_ip(from_ip)
+            or self._too_many_in_minute()
+            or self._too_many_at_once()
+            or self._too_many_today()
+        )
+        from_ip.take(1)
+        self._minute.take(1)
+        if self._enforced and too_many is not None:
+            self._used_today += REFUSED_REQUEST
+            raise too_many
+        self._used_today += 1
+
+    def charge_less_today(self) -> None:
+        """The request only asked for `complexity` or was refused after all."""
+        self._used_today -= 1 - REFUSED_REQUEST
+
+    @property
+    def used_today(self) -> float:
+        self._roll_day()
+        return self._used_today
+
+    def _ip_window(self, ip: str) -> Window:
+        if ip not in self._by_ip:
+            self._by_ip[ip] = Window(self.quota.requests_per_ip_in_10_s, IP_WINDOW_S, self._clock)
+        return self._by_ip[ip]
+
+    def _roll_day(self) -> None:
+        today = self._clock.today()
+        if today != self._today:
+            self._today, self._used_today = today, 0.0
+
+    def _too_many_from_ip(self, window: Window) -> RequestError | None:
+        if window.left():
+            return None
+        return self._refusal(
+            "IP_RATE_LIMIT_EXCEEDED", "Too many requests from one address", window.resets_in()
+        )
+
+    def _too_many_in_minute(self) -> RequestError | None:
+        if self._minute.left():
+            return None
+        return self._refusal("RATE_LIMIT_EXCEEDED", "Rate Limit Exceeded", self._minute.resets_in())
+
+    def _too_many_at_once(self) -> RequestError | None:
+        if self._in_flight <= self.quota.requests_in_flight:
+            return None
+        return RequestError(
+            "maxConcurrencyExceeded",
+            "Concurrency limit exceeded",
+            status_code=429,
+            retry_after=1,
+            extensions={},
+        )
+
+    def _too_many_today(self) -> RequestError | None:
+        if self._used_today + 1 <= self.quota.requests_per_day:
+            return None
+        return self._refusal(
+            "DAILY_LIMIT_EXCEEDED", "Daily limit exceeded", self._clock.until_midnight()
+        )
+
+    def _refusal(self, code: str, message: str, wait_s: float) -> RequestError:
+        seconds = self._whole_seconds(wait_s)
+        return RequestError(
+            code,
+            message,
+            status_code=429,
+            retry_after=seconds,
+            extensions={"retry_in_seconds": seconds, "status_code": 429},
+        )
+
+    def _whole_seconds(self, sandbox_seconds: float) -> int:
+        return max(1, math.ceil(self._clock.real_seconds(sandbox_seconds)))
+
+    # Complexity -------------------------------------------------------------------------------
+
+    def charge(self, kind: Kind, estimate: int) -> int:
+        """Take the estimated points of a document; returns what was left before.
+
+        Raises:
+            RequestError: the document is too big for any budget, or for what is left.
+        """
+        window = self._complexity[kind]
+        before = window.left()
+        if self._enforced and estimate > self.quota.complexity_per_document:
+            raise RequestError(
+                "maxComplexityExceeded",
+                f"Query has complexity of {estimate}, "
+                f"the most allowed is {self.quota.complexity_per_document}",
+                status_code=200,
+            )
+        if self._enforced and estimate > before:
+            self.charge_less_today()
+            seconds = self._whole_seconds(window.resets_in())
+            raise RequestError(
+                "COMPLEXITY_BUDGET_EXHAUSTED",
+                "Complexity budget exhausted",
+                status_code=429,
+                retry_after=seconds,
+                extensions={"retry_in_seconds": seconds},
+            )
+        window.take(estimate)
+        return before
+
+    def settle(self, kind: Kind, estimate: int, real: int) -> None:
+        self._complexity[kind].correct(real - estimate)
+
+    def complexity_resets_in(self, kind: Kind) -> int:
+        return self._whole_seconds(self._complexity[kind].resets_in())
+
+    # Headers ------------------------------------------------------------------------------------
+
+    def headers(self, kind: Kind) -> dict[str, str]:
+        """`RateLimit-Policy` and `RateLimit`; none when limits are switched off."""
+        if not self._enforced:
+            return {}
+        window = self._complexity[kind]
+        requests_left = self._minute.left()
+        places_left = max(0, self.quota.requests_in_flight - self._in_flight)
+        policy = (
+            f'"minuteRate";q={self._minute.quota};w=60, '
+            f'"concurrency";q={self.quota.requests_in_flight};qu="concurrent-requests", '
+            f'"complexityMinute";q={window.quota};w=60;qu="content-bytes"'
+        )
+        minute_reset = self._reset_when(requests_left == 0, self._minute.resets_in)
+        places_reset = self._reset_when(places_left == 0, lambda: 1.0)
+        state = (
+            f'"minuteRate";r={requests_left}{minute_reset}, '
+            f'"concurrency";r={places_left}{places_reset}, '
+            f'"complexityMinute";r={window.left()};t={self.complexity_resets_in(kind)}'
+        )
+        return {"RateLimit-Policy": policy, "RateLimit": state}
+
+    def _reset_when(self, exceeded: bool, resets_in: Callable[[], float]) -> str:
+        return f";t={self._whole_seconds(resets_in())}" if exceeded else ""
+
+    def usage(self) -> dict[str, float]:
+        """For the page and `/sandbox/health`."""
+        return {
+            "requests_left_this_minute": self._minute.left(),
+            "requests_in_flight": self._in_flight,
+            "requests_today": round(self.used_today, 1),
+            "complexity_left_for_reads": self._complexity["query"].left(),
+            "complexity_left_for_writes": self._complexity["mutation"].left(),
+        }

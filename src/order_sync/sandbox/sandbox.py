@@ -1,0 +1,217 @@
+"""The sandbox as a Python object: its state, its faults, and what a person would do on a board."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from order_sync.sandbox.board_files import add_described_board, read_description
+from order_sync.sandbox.boards import Account, Board, Column, Group, Item
+from order_sync.sandbox.call import Service
+from order_sync.sandbox.clock import Clock
+from order_sync.sandbox.columns import parse_simple_value
+from order_sync.sandbox.faults import Fault, make_fault
+from order_sync.sandbox.graphql import Operations
+from order_sync.sandbox.idempotency import IdempotencyMemory
+from order_sync.sandbox.limits import Limits
+from order_sync.sandbox.options import SandboxOptions
+from order_sync.sandbox.readings import cell_text
+from order_sync.sandbox.request_log import RequestLog, RequestRecord
+from order_sync.sandbox.search import Cursors
+
+# Shown for every item anyway, so they are not repeated among its values.
+_NOT_VALUES = frozenset({"name", "subtasks", "item_id", "last_updated"})
+
+
+@dataclass(frozen=True)
+class ItemView:
+    """An item as a test wants to see it; `values` are column title -> text, empty ones left out."""
+
+    id: str
+    name: str
+    group_id: str
+    group_title: str
+    state: str
+    values: dict[str, str]
+    subitems: "list[ItemView]"
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """`items` counts the active ones."""
+
+    id: str
+    title: str
+    state: str
+    items: int
+
+
+class Sandbox:
+    """A pretended account in memory. May be used from any thread while it is being served."""
+
+    def __init__(self, options: SandboxOptions | None = None) -> None:
+        self.options = options or SandboxOptions()
+        self.clock = Clock(self.options.time_scale)
+        self.account = Account(self.options, self.clock)
+        self.limits = Limits(self.options, self.clock)
+        self.memory = IdempotencyMemory(self.options, self.clock)
+        self.operations = Operations()
+        self.log = RequestLog(self.options.request_log_size)
+        self.faults: list[Fault] = []
+        self.lock = threading.RLock()  # held for each document, and for each call from outside
+        cursors = Cursors(self.clock, self.options.cursor_life_s)
+        self.service = Service(self.options, self.clock, self.account, cursors, self.limits)
+
+    # Boards -----------------------------------------------------------------------------------
+
+    def add_board(
+        self,
+        board: str | Path | Mapping[str, Any],
+        *,
+        name: str | None = None,
+        customers: Sequence[str] = (),
+    ) -> Board:
+        """Add a board from a template, a JSON file or a description; see board_files.py."""
+        description = read_description(board)
+        if name is not None:
+            description["name"] = name
+        with self.lock:
+            return add_described_board(
+                self.account, self.options, self.clock, description, customers
+            )
+
+    def items(self, board_id: str, *, with_gone: bool = False) -> list[ItemView]:
+        """Active items of a board in board order; `with_gone` appends archived and deleted ones."""
+        with self.lock:
+            board = self.account.board(board_id)
+            found = list(board.active_items())
+            if with_gone:
+                found += [
+                    item
+                    for item in self.account.items.values()
+                    if item.board is board and item.state != "active"
+                ]
+            return [self._view(item) for item in found]
+
+    def item(self, item_id: str) -> ItemView:
+        """One item in any state. Raises KeyError: there never was such an item."""
+        with self.lock:
+            return self._view(self.account.items[item_id])
+
+    def groups(self, board_id: str, *, with_gone: bool = False) -> list[GroupView]:
+        with self.lock:
+            groups = self.account.board(board_id).groups
+            return [
+                GroupView(group.id, group.title, group.state, len(group.items))
+                for group in groups
+                if with_gone or group.state == "active"
+            ]
+
+    def written_columns(self, board_id: str) -> set[str]:
+        """Titles of the columns the API ever wrote, of a board or of a subitem board."""
+        with self.lock:
+            board = self.account.board(board_id)
+            return {board.columns[column_id].title for column_id in board.written}
+
+    def _view(self, item: Item) -> ItemView:
+        values = {
+            column.title: text
+            for column in item.board.columns.values()
+            if column.type not in _NOT_VALUES and (text := cell_text(item, column))
+        }
+        subitems = [self._view(subitem) for subitem in item.active_subitems]
+        group = item.group
+        return ItemView(item.id, item.name, group.id, group.title, item.state, values, subitems)
+
+    # Requests, faults, memory -------------------------------------------------------------------
+
+    @property
+    def request_log(self) -> list[RequestRecord]:
+        """Oldest first."""
+        with self.lock:
+            return self.log.records()
+
+    def add_fault(self, fault: str | Fault, **settings: Any) -> Fault:
+        """Raises ValueError: no such fault or setting."""
+        made = fault if isinstance(fault, Fault) else make_fault(fault, **settings)
+        with self.lock:
+            self.faults.append(made)
+        return made
+
+    def clear_faults(self) -> None:
+        with self.lock:
+            self.faults.clear()
+
+    def forget_idempotency(self) -> None:
+        """Lose the answers of all keys, as a server may."""
+        with self.lock:
+            self.memory.forget()
+
+    # What people do on the board ----------------------------------------------------------------
+
+    def person_sets(self, item_id: str, title: str, text: str | None) -> None:
+        """Write a cell, by column title; "" or None clears it. Labels are made as needed.
+
+        Raises:
+            KeyError: no such column. ApiError: no such item, or the value does not fit.
+        """
+        with self.lock:
+            item = self.account.item(item_id)
+            if title == item.board.columns["name"].title:
+                self.account.rename(item, text or "")
+            else:
+                self._set(item, item.board.column_titled(title), text)
+            self.account.touch(item)
+
+    def _set(self, item: Item, column: Column, text: str | None) -> None:
+        content = parse_simple_value(column, text, create_labels=True)
+        if content is None:
+            item.cells.pop(column.id, None)
+        else:
+            item.cells[column.id] = content
+
+    def person_creates(
+        self,
+        board_id: str,
+        group_title: str,
+        name: str,
+        values: Mapping[str, str] | None = None,
+    ) -> str:
+        """Add an item, and its group if there is none of that title; returns the item's id."""
+        with self.lock:
+            board = self.account.board(board_id)
+            item = self.account.add_item(self._group_titled(board, group_title), name, {})
+            for title, text in (values or {}).items():
+                self._set(item, board.column_titled(title), text)
+            return item.id
+
+    def _group_titled(self, board: Board, title: str) -> Group:
+        for group in board.active_groups:
+            if group.title == title:
+                return group
+        return self.account.add_group(board, title, None, 0)
+
+    def person_creates_subitem(
+        self, item_id: str, name: str, values: Mapping[str, str] | None = None
+    ) -> str:
+        with self.lock:
+            subitem = self.account.add_subitem(self.account.item(item_id), name, {})
+            for title, text in (values or {}).items():
+                self._set(subitem, subitem.board.column_titled(title), text)
+            return subitem.id
+
+    def person_moves(self, item_id: str, group_title: str) -> None:
+        with self.lock:
+            item = self.account.item(item_id)
+            self.account.move(item, self._group_titled(item.board, group_title))
+
+    def person_deletes(self, item_id: str) -> None:
+        self._person_closes(item_id, "deleted")
+
+    def person_archives(self, item_id: str) -> None:
+        self._person_closes(item_id, "archived")
+
+    def _person_closes(self, item_id: str, state: Literal["archived", "deleted"]) -> None:
+        with self.lock:
+            self.account.close_item(self.account.item(item_id), state)
