@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from order_sync.config import Settings
 from order_sync.errors import BoardMismatch, ConfigError
@@ -11,6 +12,7 @@ from order_sync.monday.answers import Answer
 from order_sync.monday.board import BoardInfo, read_board
 from order_sync.monday.client import MondayClient
 from order_sync.monday.columns import BoardMap, match_columns
+from order_sync.monday.lookup import list_items
 from order_sync.rules.mapping import Mapping
 
 CALLS_AT_START_S = 30.0  # how long the first calls may take before monday.com counts as away
@@ -56,4 +58,13 @@ async def open_board(
             f'board {info.id} is named "{info.name}", the settings expect "{expected}"',
             hint="check monday.board_id and monday.board_name of this environment",
         )
+    if info.items_count is None:
+        info = replace(info, items_count=await _has_items(client, info.id))
     return info, match_columns(mapping, info)
+
+
+async def _has_items(client: MondayClient, board_id: str) -> int | None:
+    """0 for an empty board, None for one with items; asked when monday.com keeps no count."""
+    async for _ in list_items(client, board_id, {}, give_up_after_s=CALLS_AT_START_S):
+        return None
+    return 0

@@ -145,7 +145,8 @@ def estimated_calls(
     calls += documents(len(new_groups(found.actions, detector.board)))
     labels = wanted_labels(found.actions, detector.mapping, detector)
     if labels:
-        calls += len(labels) + CALLS_TO_READ_THE_BOARD
+        boards = {title == detector.mapping.sizes.label_title for title in labels}
+        calls += len(labels) + len(boards) + CALLS_TO_READ_THE_BOARD
     if items_count != 0:
         numbers = {a.order.order_key.split("|")[0] for a in found.actions if a.is_new}
         calls += -(-len(numbers) // MAX_VALUES)

@@ -50,11 +50,17 @@ class ColumnSection(_Section):
     source: Name = Field(description="column of the source table")
     title: Name | None = Field(None, description="title of the board column; default: source")
     field: Name | None = Field(None, description="column of our tables; default: title")
-    kind: Kind = Kind.TEXT
-    required: bool = True
-    labels: LabelPolicy = LabelPolicy.KNOWN
+    kind: Annotated[Kind, Field(description="what a value is: text, number or date")] = Kind.TEXT
+    required: Annotated[
+        bool, Field(description="false: left out where the board lacks it or computes it")
+    ] = True
+    labels: Annotated[
+        LabelPolicy, Field(description="a label the board lacks: known refuses, create makes it")
+    ] = LabelPolicy.KNOWN
     values: dict[str, str] = Field({}, description="word of the source -> word of the board")
-    source_aliases: list[Name] = []
+    source_aliases: Annotated[
+        list[Name], Field(description="other spellings of the source column")
+    ] = []
 
     def mapped(self) -> MappedColumn:
         title = self.title or self.source
@@ -73,7 +79,11 @@ class ColumnSection(_Section):
 class TablesSection(_Section):
     """Names of the tables this profile works in."""
 
-    suffix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+    suffix: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$"),
+        Field(description="end of the table names, such as MON_<suffix>"),
+    ]
 
     def names(self) -> TableNames:
         staging, production, errors = (f"{kind}MON_{self.suffix}" for kind in ("STG_", "", "ERR_"))
@@ -90,26 +100,38 @@ class TablesSection(_Section):
 class OrderSection(_Section):
     """Which source columns identify, name and describe an order line."""
 
-    key: list[Name] = Field(min_length=1)
-    lookup: Name
-    item_name: list[Name] = Field(min_length=1)
-    customer: Name
-    order_type: Name
-    cancelled: Name
-    total_quantity: str = ""
-    purchase_order: Name
-    aag_season: Name
-    customer_season: Name
-    blank_rows: list[Name] = []
+    key: list[Name] = Field(
+        min_length=1, description="columns that identify an order line, order number first"
+    )
+    lookup: Name = Field(description="key column the board is asked for")
+    item_name: list[Name] = Field(
+        min_length=1, description="columns of the item's name, joined by one blank"
+    )
+    customer: Name = Field(description="column of the customer: one batch per customer")
+    order_type: Name = Field(description="column that says whether an order is cancelled")
+    cancelled: Name = Field(description="order type, after the value map, of a cancelled order")
+    total_quantity: Annotated[
+        str, Field(description="column compared with the sum of the sizes; blank: none")
+    ] = ""
+    purchase_order: Name = Field(description="column that --po looks at")
+    aag_season: Name = Field(description="column that --aag-season looks at")
+    customer_season: Name = Field(description="column that --customer-season looks at")
+    blank_rows: Annotated[
+        list[Name], Field(description="a row in which all these are blank is no order")
+    ] = []
     extra_keys: dict[Name, list[Name]] = Field({}, description="customer -> more key columns")
 
 
 class GroupSection(_Section):
     """How the title of an order's group is made."""
 
-    customer: Name
-    seasons: list[Name] = Field(min_length=1)
-    unknown_season: Name = "UNKNOWN_SEASON"
+    customer: Name = Field(description="column of the customer's name in the title")
+    seasons: list[Name] = Field(
+        min_length=1, description="columns of the season; the first that is filled in counts"
+    )
+    unknown_season: Annotated[Name, Field(description="season of orders without one")] = (
+        "UNKNOWN_SEASON"
+    )
 
 
 class CustomersSection(_Section):
@@ -122,20 +144,30 @@ class CustomersSection(_Section):
 class SizesSection(_Section):
     """Which source columns are sizes and how one becomes a subitem."""
 
-    names: list[Name] = Field(min_length=1)
-    name_format: Annotated[str, StringConstraints(pattern=r"^[^{}]*\{size\}[^{}]*$")] = (
-        "Size {size}"
+    names: list[Name] = Field(
+        min_length=1, description="columns of the sizes; the column's name is the size"
     )
-    label_title: Name = "Size"
-    quantity_title: Name = "Order Qty"
-    labels: LabelPolicy = LabelPolicy.CREATE
+    name_format: Annotated[
+        str,
+        StringConstraints(pattern=r"^[^{}]*\{size\}[^{}]*$"),
+        Field(description="name of a subitem; {size} is the size"),
+    ] = "Size {size}"
+    label_title: Annotated[Name, Field(description="subitem column of the size")] = "Size"
+    quantity_title: Annotated[Name, Field(description="subitem column of the pieces")] = "Order Qty"
+    labels: Annotated[
+        LabelPolicy, Field(description="a size the board lacks: known refuses, create makes it")
+    ] = LabelPolicy.CREATE
 
 
 class ProfileFile(_Section):
     """A profile as it stands in its file."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    columns: list[ColumnSection] = Field(min_length=1)
+    name: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$"),
+        Field(description="name of the profile: lower-case letters, digits and hyphens"),
+    ]
+    columns: list[ColumnSection] = Field(min_length=1, description="one entry per board column")
     tables: TablesSection
     order: OrderSection
     group: GroupSection

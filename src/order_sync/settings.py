@@ -46,7 +46,10 @@ class _Section(BaseModel):
 class DatabaseSettings(_Section):
     """Where staging, production and history live."""
 
-    url: str = Field(DEFAULT_DATABASE, repr=False, description="SQLAlchemy URL")
+    url: str = Field(
+        DEFAULT_DATABASE, repr=False,
+        description="database of all tables of order-sync; its folder must exist",
+    )  # fmt: skip
 
     @property
     def safe_url(self) -> str:
@@ -57,8 +60,12 @@ class DatabaseSettings(_Section):
 class SourceSettings(_Section):
     """Where the orders come from."""
 
-    url: str = Field("", repr=False, description="SQLAlchemy URL; default: database.url")
-    table: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = "ORDERS_UNIFIED"
+    url: str = Field("", repr=False, description="database of the orders; blank: database.url")
+    table: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1),
+        Field(description="table or view of the orders, or schema.table"),
+    ] = "ORDERS_UNIFIED"
 
     @property
     def safe_url(self) -> str:
@@ -69,13 +76,28 @@ class SourceSettings(_Section):
 class MondaySettings(_Section):
     """The board, the way to it, and how hard to use it. Times are seconds."""
 
-    api_url: str = MONDAY_API_URL
-    api_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}$")] = "2026-10"
-    board_id: BoardId | None = None
-    board_name: Annotated[str, StringConstraints(strip_whitespace=True)] | None = None
-    token: SecretStr | None = None
-    token_file: Path | None = None
-    send_window_s: float = Field(5, gt=0, le=600, description="a request leaves within")
+    api_url: Annotated[str, Field(description="where monday.com, or a sandbox, answers")] = (
+        MONDAY_API_URL
+    )
+    api_version: Annotated[
+        str,
+        StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}$"),
+        Field(description="version of the API that is asked for"),
+    ] = "2026-10"
+    board_id: Annotated[
+        BoardId | None, Field(description="the board, by the number in its address")
+    ] = None
+    board_name: Annotated[
+        Annotated[str, StringConstraints(strip_whitespace=True)] | None,
+        Field(description="the board's exact name; another one stops the run"),
+    ] = None
+    token: Annotated[
+        SecretStr | None, Field(description="API token; only as an environment variable")
+    ] = None
+    token_file: Annotated[
+        Path | None, Field(description="file that holds the token and nothing else")
+    ] = None
+    send_window_s: float = Field(5, gt=0, le=600, description="a request is on its way within")
     server_limit_s: float = Field(60, gt=0, le=3600, description="the server answers within")
     read_lag_s: float = Field(30, ge=0, le=3600, description="a new item can be found within")
     concurrency: int = Field(4, ge=1, le=250, description="requests in flight")
@@ -101,16 +123,21 @@ class LogSettings(_Section):
     level: Annotated[
         Literal["debug", "info", "warning", "error"],
         BeforeValidator(lambda raw: raw.lower() if isinstance(raw, str) else raw),
+        Field(description="debug, info, warning or error"),
     ] = "info"
-    format: Literal["text", "json"] = "text"
+    format: Annotated[
+        Literal["text", "json"], Field(description="text, or one JSON object per line")
+    ] = "text"
 
 
 class FileSettings(_Section):
     """What order-sync.toml and each of its environments may hold."""
 
-    profile: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = (
-        DEFAULT_PROFILE
-    )
+    profile: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1),
+        Field(description="name of a shipped profile, or path of your own (.toml)"),
+    ] = DEFAULT_PROFILE
     database: DatabaseSettings = DatabaseSettings(url=DEFAULT_DATABASE)
     source: SourceSettings = SourceSettings(url="")
     monday: MondaySettings = Field(default_factory=lambda: MondaySettings.model_validate({}))

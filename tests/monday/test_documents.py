@@ -29,6 +29,7 @@ DOCUMENTS: dict[Kind, Document] = {
         "1", "c", "r1", [{"id": 0, "label": "A", "color": "done_green", "index": 0}]
     ),
     Kind.BOARD: d.board("1"),
+    Kind.REVISIONS: d.revisions("1", ["c"]),
     Kind.FIND_ITEMS: d.find_items("1", "c", ["JOO-1", HOSTILE], ["c"]),
     Kind.NEXT_PAGE: d.next_page("abc", ["c"]),
     Kind.LIST_ITEMS: d.list_items("1", ["c"]),

@@ -10,7 +10,7 @@ from order_sync.delivery.context import Delivery
 from order_sync.delivery.sender import Sender
 from order_sync.errors import SyncError
 from order_sync.monday import documents
-from order_sync.monday.board import BoardColumn, read_board
+from order_sync.monday.board import BoardColumn, read_board, read_revisions
 from order_sync.monday.columns import match_columns
 from order_sync.monday.documents import Document
 from order_sync.monday.labels import dropdown_labels_with, missing_labels, status_labels_with
@@ -38,10 +38,11 @@ async def make_labels(delivery: Delivery, sender: Sender, wanted: Dict[str, set[
         if not missing or delivery.stopping is not None:
             return
         before = missing
-        for title, texts in missing.items():
-            document = _document(delivery, title, texts)
-            if document is not None:
-                await sender.send(LabelCargo(document))
+        wishes = await _documents(delivery, missing)
+        if not wishes:
+            break
+        for document in wishes:
+            await sender.send(LabelCargo(document))
         await _read_again(delivery)
     delivery.create_labels = True
 
@@ -53,18 +54,38 @@ def _column(delivery: Delivery, title: str) -> BoardColumn:
     )  # fmt: skip
 
 
-def _document(delivery: Delivery, title: str, texts: tuple[str, ...]) -> Document | None:
-    column = _column(delivery, title)
-    board = delivery.board
-    is_size = column is board.subitem_label
-    board_id = board.subitem_board_id if is_size else board.board_id
+async def _documents(delivery: Delivery, missing: Dict[str, tuple[str, ...]]) -> list[Document]:
+    """One document per column whose labels can be written; others are left to the rows."""
+    by_board: dict[str, list[tuple[BoardColumn, tuple[str, ...]]]] = {}
+    for title, texts in missing.items():
+        column = _column(delivery, title)
+        board = delivery.board
+        is_size = column is board.subitem_label
+        board_id = board.subitem_board_id if is_size else board.board_id
+        by_board.setdefault(board_id, []).append((column, texts))
+    found = []
+    for board_id, wishes in by_board.items():
+        ids = [column.id for column, _ in wishes]
+        revisions = await read_revisions(delivery.client, board_id, ids)
+        for column, texts in wishes:
+            document = _document(board_id, column, texts, revisions.get(column.id))
+            if document is not None:
+                found.append(document)
+    return found
+
+
+def _document(
+    board_id: str, column: BoardColumn, texts: tuple[str, ...], revision: str | None
+) -> Document | None:
+    if revision is None:
+        return None
     if column.type == "dropdown":
         listed = dropdown_labels_with(column, texts)
-        return documents.set_dropdown_labels(board_id, column.id, column.revision, listed)
+        return documents.set_dropdown_labels(board_id, column.id, revision, listed)
     status = status_labels_with(column, texts)
     if status is None:
         return None
-    return documents.set_status_labels(board_id, column.id, column.revision, status)
+    return documents.set_status_labels(board_id, column.id, revision, status)
 
 
 async def _read_again(delivery: Delivery) -> None:

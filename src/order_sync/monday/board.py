@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +108,20 @@ async def read_board(
         return board
     below = await _read_one(client, subitem_board_id, max(1.0, ends - clock()))
     return board if below is None else parse_board(raw, subitem_board=parse_board(below))
+
+
+async def read_revisions(
+    client: MondayClient, board_id: str, column_ids: Sequence[str]
+) -> dict[str, str]:
+    """column id -> revision; columns whose revision cannot be read are left out."""
+    data = await client.read_optional(documents.revisions(board_id, column_ids))
+    boards = _objects(data.get("r0"))
+    columns = _objects(boards[0].get("columns")) if boards else []
+    return {
+        str(column.get("id")): str(column["revision"])
+        for column in columns
+        if column.get("revision")
+    }
 
 
 async def _read_one(

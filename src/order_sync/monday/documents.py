@@ -43,6 +43,7 @@ class Kind(StrEnum):
     SET_DROPDOWN_LABELS = "set_dropdown_labels"
     SET_STATUS_LABELS = "set_status_labels"
     BOARD = "board"
+    REVISIONS = "revisions"
     FIND_ITEMS = "find_items"
     NEXT_PAGE = "next_page"
     LIST_ITEMS = "list_items"
@@ -63,8 +64,9 @@ class _Shape:
 
 
 _COMPLEXITY = "complexity { before after query reset_in_x_seconds }"
-_COLUMN = "id title type settings revision archived"
-_CELLS = "column_values(ids: $columns) { id type text value }"
+# Only what is used is asked for: each further field is one more that may fail or cost.
+_COLUMN = "id title type settings"
+_CELLS = "column_values(ids: $columns) { id text }"
 _ROW = f"id name group {{ id }} {_CELLS}"
 _PAGE = f"{{ cursor items {{ {_ROW} }} }}"
 _LABELS = "$board: ID!, $column: String!, $revision: String!, $settings: "
@@ -113,20 +115,26 @@ _SHAPES: dict[Kind, _Shape] = {
         "mutation",
         f"{_LABELS}UpdateDropdownColumnSettingsInput!",
         "",
-        f"update_dropdown_column{_SET_LABELS} {{ {_COLUMN} }}",
+        f"update_dropdown_column{_SET_LABELS} {{ id }}",
     ),
     Kind.SET_STATUS_LABELS: _Shape(
         "mutation",
         f"{_LABELS}UpdateStatusColumnSettingsInput!",
         "",
-        f"update_status_column{_SET_LABELS} {{ {_COLUMN} }}",
+        f"update_status_column{_SET_LABELS} {{ id }}",
     ),
     Kind.BOARD: _Shape(
         "query",
         "$boards: [ID!]!",
         "",
-        "boards(ids: $boards) { id name state type hierarchy_type items_count items_limit "
+        "boards(ids: $boards) { id name hierarchy_type items_count items_limit "
         f"groups {{ id title archived deleted }} columns {{ {_COLUMN} }} }}",
+    ),
+    Kind.REVISIONS: _Shape(
+        "query",
+        "$boards: [ID!]!, $columns: [String!]",
+        "",
+        "boards(ids: $boards) { columns(ids: $columns) { id revision } }",
     ),
     Kind.FIND_ITEMS: _Shape(
         "query",
@@ -309,6 +317,11 @@ def _set_labels(
 def board(board_id: str) -> Document:
     """A board with its groups and columns; the subitem board is read the same way."""
     return _document(Kind.BOARD, 1, boards=[board_id])
+
+
+def revisions(board_id: str, column_ids: Sequence[str]) -> Document:
+    """Revisions of columns, which a change of their labels has to name."""
+    return _document(Kind.REVISIONS, 1, boards=[board_id], columns=list(column_ids))
 
 
 def find_items(

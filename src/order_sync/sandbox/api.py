@@ -78,7 +78,9 @@ class ApiEndpoint:
     def _authenticate(self, request: Request) -> None:
         token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         expected = self._options.token
-        if token and (expected is None or secrets.compare_digest(token, expected)):
+        if token and (
+            expected is None or secrets.compare_digest(token.encode(), expected.encode())
+        ):
             return
         raise RequestError("USER_NOT_AUTHENTICATED", "Not Authenticated", status_code=401)
 
@@ -131,7 +133,8 @@ class ApiEndpoint:
             return await self._delivered(
                 self._executed(question, request, record, fault), question, fault
             )
-        remembered = self._sandbox.memory.begin(key)
+        with self._sandbox.lock:
+            remembered = self._sandbox.memory.begin(key)
         if remembered is not None:
             record.replayed = True
             headers = {**remembered.headers, "Idempotency-Replayed": "true"}
@@ -143,7 +146,8 @@ class ApiEndpoint:
                 finished = answer
             return await self._delivered(answer, question, fault)
         finally:
-            self._sandbox.memory.finish(key, finished)
+            with self._sandbox.lock:
+                self._sandbox.memory.finish(key, finished)
 
     async def _delivered(self, answer: Answer, question: Question, fault: Fault | None) -> Answer:
         if fault is not None:

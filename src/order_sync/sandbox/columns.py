@@ -150,13 +150,14 @@ def _numbers(column: Column, value: Any, _create: bool) -> str:
     text = str(value)
     if not _NUMBER.fullmatch(text):
         raise _bad(column, f"{text!r} is not a number")
-    number = Decimal(text).normalize()
-    return format(number if number else Decimal(0), "f")
+    plain = format(Decimal(text), "f")  # normalize() would round long numbers
+    if "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    return "0" if plain in ("-0", "") else plain
 
 
 def _rating(column: Column, value: Any, _create: bool) -> int | None:
-    rating = _object(column, value).get("rating") if isinstance(value, Mapping) else value
-    whole = _whole_number(column, rating)
+    whole = _whole_number(column, _object(column, value).get("rating"))
     if not 0 <= whole <= RATING_SCALE:
         raise _bad(column, f"a rating is 1 to {RATING_SCALE}")
     return whole or None

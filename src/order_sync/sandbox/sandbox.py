@@ -10,7 +10,7 @@ from order_sync.sandbox.board_files import add_described_board, read_description
 from order_sync.sandbox.boards import Account, Board, Column, Group, Item
 from order_sync.sandbox.call import Service
 from order_sync.sandbox.clock import Clock
-from order_sync.sandbox.columns import parse_simple_value
+from order_sync.sandbox.columns import parse_value
 from order_sync.sandbox.faults import Fault, make_fault
 from order_sync.sandbox.graphql import Operations
 from order_sync.sandbox.idempotency import IdempotencyMemory
@@ -151,7 +151,7 @@ class Sandbox:
     # What people do on the board ----------------------------------------------------------------
 
     def person_sets(self, item_id: str, title: str, text: str | None) -> None:
-        """Write a cell, by column title; "" or None clears it. Labels are made as needed.
+        """Write a cell, by column title; "" or None clears it. A label is made if it is missing.
 
         Raises:
             KeyError: no such column. ApiError: no such item, or the value does not fit.
@@ -165,7 +165,10 @@ class Sandbox:
             self.account.touch(item)
 
     def _set(self, item: Item, column: Column, text: str | None) -> None:
-        content = parse_simple_value(column, text, create_labels=True)
+        value: Any = text
+        if text and column.type == "dropdown":
+            value = {"labels": [text]}  # one label, whatever is in its name
+        content = parse_value(column, value, create_labels=True)
         if content is None:
             item.cells.pop(column.id, None)
         else:
