@@ -34,12 +34,12 @@ def test_a_second_run_sends_nothing(world):
     assert len(world.sandbox.request_log) - log <= 3
 
 
-# A run of these orders writes 37 transactions and sends 11 requests.
+# A run of these orders writes 37 transactions and sends 13 requests.
 STEPS = [
     *(("before-commit", n) for n in range(1, 38)),
     *(("after-write", n) for n in range(1, 38)),
-    *(("before-send", n) for n in range(1, 12)),
-    *(("after-send", n) for n in range(1, 12)),
+    *(("before-send", n) for n in range(1, 14)),
+    *(("after-send", n) for n in range(1, 14)),
 ]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
@@ -25,6 +26,7 @@ class GroupRow:
     request_id: str | None
     request_pos: int | None
     attempts: int
+    updated_date: datetime
 
 
 def read_groups(
@@ -39,6 +41,7 @@ def read_groups(
         row.title_key: GroupRow(
             row.title_key, row.title, row.group_id, RowState(row.state), row.request_id,
             row.request_pos, row.attempts,
+            row.updated_date,
         )
         for row in rows
         if wanted is None or row.title_key in wanted
@@ -74,15 +77,26 @@ def see_groups(
             )  # fmt: skip
 
 
-def want_groups(
-    conn: Connection, tables: Tables, run: RunRef, wanted: Iterable[tuple[str, str]],
-    on_board: frozenset[str],
-) -> None:  # fmt: skip
-    """Make sure every (title_key, title) has a row; new or vanished ones become PENDING.
+def notice_vanished(
+    conn: Connection, tables: Tables, run: RunRef, on_board: Collection[str], settled_s: float
+) -> None:
+    """Groups that the board no longer shows lose their id, so that they are made when wanted.
 
     Args:
-        on_board: title keys the board shows now; a stored id that is not among them is stale.
+        on_board: title keys the board shows now.
+        settled_s: a group younger than this may only be hidden by the board's lag.
     """
+    before = engine.now(conn) - timedelta(seconds=settled_s)
+    for group in read_groups(conn, tables, run.board_id).values():
+        gone = group.state is RowState.API_SUCCESS and group.title_key not in on_board
+        if gone and group.updated_date < before:
+            forget_group(conn, tables, run, group, Event.LEFT_BOARD)
+
+
+def want_groups(
+    conn: Connection, tables: Tables, run: RunRef, wanted: Iterable[tuple[str, str]]
+) -> None:
+    """Make sure every (title_key, title) has a row; new and once refused ones become PENDING."""
     known = read_groups(conn, tables, run.board_id)
     for title_key, title in wanted:
         row = known.get(title_key)
@@ -90,8 +104,6 @@ def want_groups(
             _insert(conn, tables, run, title_key, title, RowState.PENDING, None)
         elif row.state is RowState.API_FAILED:
             forget_group(conn, tables, run, row, Event.WANTED_AGAIN)
-        elif row.state is RowState.API_SUCCESS and title_key not in on_board:
-            forget_group(conn, tables, run, row, Event.LEFT_BOARD)
 
 
 def forget_group(

@@ -137,11 +137,23 @@ class RowCargo:
         )  # fmt: skip
 
 
+# Remedies after which the same row can go again, in this run or in a later one.
+_MAY_PASS = frozenset(
+    {
+        Remedy.WAIT_AND_REPEAT,
+        Remedy.RETRY_ROW,
+        Remedy.PAUSE_DAY,
+        Remedy.STOP_RUN_TOKEN,
+        Remedy.STOP_RUN_BOARD,
+    }
+)
+
+
 def _not_executed(row: StagedRow, rule: ErrorRule, rows: int, message: str) -> Outcome:
     """The whole document was turned away before anything of it ran."""
     if rule.remedy is Remedy.SPLIT_DOCUMENT and rows > 1:
         return Outcome(row, Event.NOT_EXECUTED, travel_limit=halved(rows))
-    if rule.remedy in (Remedy.SPLIT_DOCUMENT, Remedy.REFUSE_ROW):
+    if rule.remedy not in _MAY_PASS:
         return Outcome(
             row, Event.REFUSED, error_type=rule.code, error_class=rule.error_class,
             error_message=_sentence(rule.advice, message),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection
 
 from order_sync.db import groups as table
 from order_sync.db.groups import GroupRow
@@ -11,6 +14,7 @@ from order_sync.delivery.context import Delivery
 from order_sync.delivery.sender import Sender
 from order_sync.monday import documents
 from order_sync.monday.board import BoardGroup
+from order_sync.rules.retry import backoff
 from order_sync.rules.states import RowState
 from order_sync.rules.values import key_part
 
@@ -39,16 +43,21 @@ class GroupBook:
     def __init__(self, delivery: Delivery, sender: Sender) -> None:
         self._d = delivery
         self._sender = sender
-        self._on_board: frozenset[str] = frozenset()
         self._wanted: set[str] = set()  # a group some dead run wanted may be wanted no longer
 
     async def learn(self, groups: Sequence[BoardGroup]) -> list[str]:
         """Take over what stands on the board; returns notices about titles that stand twice."""
         d = self._d
         first, notices = first_by_title(groups)
-        self._on_board = frozenset(first)
         seen = [(key, group.title, group.id) for key, group in first.items()]
-        await d.write(table.see_groups, d.tables, d.run, seen)
+        monday = d.settings.monday
+        lag = monday.send_window_s + monday.server_limit_s + monday.read_lag_s
+
+        def take_over(conn: Connection) -> None:
+            table.see_groups(conn, d.tables, d.run, seen)
+            table.notice_vanished(conn, d.tables, d.run, first.keys(), lag)
+
+        await d.write(take_over)
         return notices
 
     async def want(self, titles: Iterable[str]) -> None:
@@ -56,7 +65,7 @@ class GroupBook:
         d = self._d
         wanted = {key_part(title): title for title in titles}
         self._wanted |= wanted.keys()
-        await d.write(table.want_groups, d.tables, d.run, wanted.items(), self._on_board)
+        await d.write(table.want_groups, d.tables, d.run, wanted.items())
 
     async def make_missing(self) -> None:
         """Create the groups that wait for it, a few per request, one request at a time."""
@@ -69,7 +78,10 @@ class GroupBook:
             ]
             if not waiting or d.stopping is not None:
                 return
-            size = 1 if any(g.attempts for g in waiting) else d.settings.monday.batch_size
+            tries = max(group.attempts for group in waiting)
+            if tries:
+                await asyncio.sleep(backoff(tries, d.rng))
+            size = 1 if tries else d.settings.monday.batch_size
             for start in range(0, len(waiting), size):
                 some = waiting[start : start + size]
                 document = documents.create_groups([g.title for g in some], d.board.board_id)
@@ -77,7 +89,6 @@ class GroupBook:
             made = await self.all()
             created = {key for key, group in made.items() if group.state is RowState.API_SUCCESS}
             d.tally.groups_created += len(created.intersection(g.title_key for g in waiting))
-            self._on_board |= created
 
     async def all(self) -> dict[str, GroupRow]:
         """title_key -> group, as stored."""

@@ -17,7 +17,7 @@ from order_sync.delivery.context import Delivery
 from order_sync.errors import BoardMismatch, PausedByBudget, SyncError, Unreachable
 from order_sync.monday.answers import Answer, Done, Refused, RowOutcome, Unknown
 from order_sync.monday.lookup import read_items
-from order_sync.rules.retry import ErrorRule, Remedy, backoff
+from order_sync.rules.retry import NO_CONNECTION, ErrorRule, Remedy, backoff
 from order_sync.rules.states import Event, RequestState
 
 REPEATS = 10  # a document turned away so often by limits waits for a later run
@@ -53,18 +53,20 @@ class Sender:
                 pause = self._follow_up(cargo, answer, attempt)
                 if pause is None:
                     return
+                if attempt >= self._tries(answer):
+                    break
                 await self._pause(pause)
                 await self._d.read(cargo.reload, self._d.tables, self._d.run, request)
                 event = Event.CLAIMED
-            self._d.stop(
-                PausedByBudget(
-                    f"monday.com turned a request away {REPEATS} times in a row",
-                    hint="run again later; nothing of it was executed",
-                )
-            )
+            self._d.stop(_given_up(answer, attempt))
         finally:
             self._d.held -= held
             self._d.changed.set()
+
+    def _tries(self, answer: Answer) -> int:
+        """A limit passes by itself; a server that is away may stay away."""
+        away = answer.not_executed is not None and answer.not_executed.code == NO_CONNECTION.code
+        return self._d.settings.monday.max_attempts if away else REPEATS
 
     async def _attempt(
         self, cargo: Cargo, body: bytes, request: RequestRef | None, event: Event
@@ -195,6 +197,16 @@ def _gone(done: Done) -> Refused:
             f"The item {done.id} was created and has left the board since; decide whether it "
             "should be made again."
         ),
+    )
+
+
+def _given_up(answer: Answer, tries: int) -> SyncError:
+    rule = NO_CONNECTION if answer.not_executed is None else answer.not_executed.rule
+    if rule is NO_CONNECTION:
+        return Unreachable(f"monday.com could not be reached {tries} times", hint=rule.advice)
+    return PausedByBudget(
+        f"monday.com turned a request away {tries} times in a row ({rule.code})",
+        hint="run again later; nothing of it was executed",
     )
 
 

@@ -172,12 +172,12 @@ def advance_batch(state: BatchState, to: BatchState) -> BatchState:
 class RunState(StrEnum):
     """A run, also one that stopped at its checks."""
 
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"
-    PAUSED = "PAUSED"
+    RUNNING = "RUNNING"  # at work, or killed and not yet found dead
+    COMPLETED = "COMPLETED"  # nothing is left to do
+    COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"  # rows were refused, are in doubt, or are left
+    PAUSED = "PAUSED"  # the budget of the day ran out
     STOPPED = "STOPPED"  # at a check or guard, or by a signal
-    FAILED = "FAILED"
+    FAILED = "FAILED"  # stopped amid its work
     DIED = "DIED"  # found dead by a later run
 
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from order_sync.sandbox.boards import Board, Column, Group, Item
+from order_sync.sandbox.boards import Board, Column, Item
 from order_sync.sandbox.colors import hex_color, readable_on
 from order_sync.sandbox.errors import ApiError
 from order_sync.sandbox.readings import Cell, cell_text
@@ -46,6 +46,13 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+_templates.filters["counted"] = _counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +139,9 @@ def _board_content(board: Board, show_all: bool) -> dict[str, Any]:
         "table": table,
         "subtable": subtable,
         "groups": groups,
-        "first_group": _first_filled(board),
         "items_count": len(items),
         "subitems_count": len(subitems),
     }
-
-
-def _first_filled(board: Board) -> Group | None:
-    return next((group for group in board.active_groups if group.items), None)
 
 
 def _table(board: Board, items: list[Item], show_all: bool) -> Table:
