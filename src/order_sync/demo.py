@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 from order_sync.config import CONFIG_FILE, Settings, load_settings
 from order_sync.csv_orders import CsvOrders
-from order_sync.errors import ExitCode, Interrupted
+from order_sync.errors import ConfigError, ExitCode, Interrupted
 from order_sync.loading import LoadMode, LoadReport, load, open_orders
 from order_sync.outcome import Plan, RunReport
 from order_sync.planning import make_plan
@@ -80,6 +80,19 @@ class DemoReport:
 
 
 @contextmanager
+def _serving(sandbox: Sandbox, port: int) -> Iterator[SandboxServer]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(SandboxServer(sandbox, port=port))
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on port {port}: {error.strerror or error}",
+                hint="choose another --port, or leave it out",
+            ) from error
+        yield server
+
+
+@contextmanager
 def demo_world(port: int = 0) -> Iterator[World]:
     """A folder with settings and a board in a sandbox; both are gone after the block.
 
@@ -91,7 +104,7 @@ def demo_world(port: int = 0) -> Iterator[World]:
     board = sandbox.add_board(DEFAULT_PROFILE, name=_BOARD_NAME, customers=expected["customers"])
     with (
         TemporaryDirectory(prefix="order-sync-demo-") as name,
-        SandboxServer(sandbox, port=port) as server,
+        _serving(sandbox, port) as server,
     ):
         folder = Path(name)
         settings = _write_settings(folder, server.api_url, board.id)

@@ -176,6 +176,7 @@ class _Run:
                 await d.write(self._recover, board)
                 self._guard_strange_board(board, info)
                 self.notices += [*board.notices, *await crew.groups.learn(info.groups)]
+                self._notice_emptied_board(board, info)
                 await self._rounds(d, crew, info)
             return await d.write(self._report, d, crew.settler)
         finally:
@@ -214,6 +215,15 @@ class _Run:
                 "creating orders could double them",
                 hint="learn the board first with: order-sync adopt (it comes with a later "
                 "version); restore the state tables if they were lost",
+            )
+
+    def _notice_emptied_board(self, board: BoardMap, info: BoardInfo) -> None:
+        with self.database.begin() as conn:
+            count = known.known_count(conn, self.tables, board.board_id)
+        if info.items_count == 0 and count:
+            self.notices.append(
+                f'board "{board.name}" shows no items, although {count} order lines were put on '
+                "it: was it emptied, or is the board id another one?"
             )
 
     async def _rounds(self, d: Delivery, crew: _Crew, info: BoardInfo) -> None:

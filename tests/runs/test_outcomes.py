@@ -237,3 +237,38 @@ def test_every_request_and_event_of_an_order_is_on_record(world):
     requests = world.query("SELECT kind, state, http_status FROM MON_ApiRequests")
     assert len(requests) == len(world.sandbox.request_log)
     assert {state for _, state, _ in requests} == {"SETTLED"}
+
+
+def test_a_double_on_the_board_stays_refused_until_a_person_decides(world):
+    world.has_orders(GOOD[0])
+    world.sync()
+    values = {"AAG ORDER NUMBER": "GRE-2", "STYLE": "M01Y09", "COLOR": "DEAN BLUE"}
+    for name in ("one", "two"):
+        world.sandbox.person_creates(world.board.id, "By hand", name, values)
+    world.has_orders(*GOOD)
+    before = world.mutations()
+
+    codes = []
+    for _ in range(3):
+        assert world.sync().exit_code is ExitCode.ROWS_LEFT
+        codes.append([code for _, code in world.errors()])
+
+    assert codes == [["duplicate_on_board"]] * 3
+    assert world.mutations() == before
+
+
+def test_an_order_taken_over_counts_as_one_order(world):
+    world.has_orders(GOOD[0])
+    world.sync()
+    values = {"AAG ORDER NUMBER": "GRE-2", "STYLE": "M01Y09", "COLOR": "DEAN BLUE"}
+    world.sandbox.person_creates(world.board.id, "By hand", "one", values)
+    world.has_orders(*GOOD)
+    assert world.sync().customers == {"GREYSON CLOTHIERS": {"orders": 1, "size lines": 2}}
+
+
+def test_a_board_that_was_emptied_is_told(world):
+    world.has_orders(*GOOD)
+    world.sync()
+    for item in world.items():
+        world.sandbox.person_deletes(item.id)
+    assert any("shows no items" in notice for notice in world.sync().notices)

@@ -110,10 +110,10 @@ def test_an_update_can_add_labels(world):
 
 def test_an_update_needs_the_present_revision(world):
     stale = _read(world, "Customer")["revision"]
-    labels = _kept(world, "Customer")
-    _update(world, "Customer", [*labels, {"label": "One"}]).succeeded()
+    _update(world, "Customer", [*_kept(world, "Customer"), {"label": "One"}]).succeeded()
 
-    reply = _update(world, "Customer", [*labels, {"label": "Two"}], revision=stale)
+    labels = [*_kept(world, "Customer"), {"label": "Two"}]
+    reply = _update(world, "Customer", labels, revision=stale)
 
     assert reply.code == "InvalidArgumentException"
     assert "One" in str(_read(world, "Customer")["settings"])
@@ -176,6 +176,39 @@ def test_a_status_column_can_be_updated(world):
     _update(world, "Status", labels).succeeded()
 
     assert world.create("PO", Status="Late").data
+
+
+def test_the_index_of_a_status_label_is_its_id(world):
+    item_id = world.created("PO", Status="Done")
+    labels = [{k: v for k, v in label.items() if k != "id"} for label in _kept(world, "Status")]
+    labels[1]["label"] = "Finished"
+
+    _update(world, "Status", [*labels, {"label": "X", "color": "peach", "index": 9}]).succeeded()
+
+    assert world.cell(item_id, "Status")["text"] == "Finished"
+    assert world.create("PO", Status={"index": 9}).data
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"label": "X", "color": "peach", "index": 40},
+        {"label": "X", "color": "working_orange", "index": 2},
+        {"label": "Open", "color": "peach", "index": 2},
+        {"label": "X", "color": "peach", "index": 2, "id": 77},
+    ],
+)
+def test_a_status_label_has_an_index_a_color_and_a_text_of_its_own(world, label):
+    reply = _update(world, "Status", [*_kept(world, "Status"), label])
+
+    assert reply.code == "InvalidArgumentException"
+
+
+def test_no_label_gets_the_id_of_the_empty_status(world):
+    for name in "abcde":
+        _create_with_labels(world, Status=name).succeeded()
+
+    assert [label["id"] for label in _kept(world, "Status")] == [0, 1, 2, 3, 4, 6, 7]
 
 
 def test_a_dropdown_is_not_updated_as_a_status(world):

@@ -15,13 +15,29 @@ from order_sync.demo import SHOWN_GROUP, DemoReport, World
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-# Tables worth a look, and what they show.
+# Tables worth a look, what they show, and a query to begin with.
 _LOOKS = (
-    ("what the board holds", 'SELECT "Title", "Group", "Item ID" FROM MON_CustMasterSchedule'),
-    ("what was refused", "SELECT error_type, error_message FROM ERR_MON_CustMasterSchedule"),
-    ("batches per customer", "SELECT customer_name, status FROM MON_BatchProcessing"),
-    ("the story of each order", "SELECT order_key, event, at FROM MON_OrderEvents"),
-)  # fmt: skip
+    (
+        "MON_CustMasterSchedule, ..._Subitems",
+        "what the board holds",
+        'SELECT "Title", "Group", "Item ID" FROM MON_CustMasterSchedule',
+    ),
+    (
+        "ERR_MON_CustMasterSchedule",
+        "what was refused, and what to do",
+        "SELECT error_type, error_message FROM ERR_MON_CustMasterSchedule",
+    ),
+    (
+        "MON_BatchProcessing",
+        "batches per customer",
+        "SELECT customer_name, status FROM MON_BatchProcessing",
+    ),
+    (
+        "MON_OrderEvents",
+        "the story of each order",
+        "SELECT order_key, event, at FROM MON_OrderEvents",
+    ),
+)
 
 
 def demo_parts(report: DemoReport, world: World, *, kept: bool) -> Iterator[RenderableType]:
@@ -64,18 +80,20 @@ def _groups(report: DemoReport) -> RenderableType:
 
 
 def _where(world: World, *, kept: bool) -> Iterator[RenderableType]:
-    """Where to look, while there is something to look at."""
+    """Where to look: the tables and the board's page."""
     from rich.text import Text
 
+    yield line("")
+    yield table(["Tables to look into", "What they show"], (look[:2] for look in _LOOKS))
     if not kept:
         yield line(
-            f"The folder {world.folder} and the board are removed."
-            " To look around: order-sync demo --keep",
+            f"The board's page was {world.board_url}; it and the tables are gone."
+            " To keep them open: order-sync demo --keep",
             style="cyan",
         )
         return
     yield line(f"The board: {world.board_url}", style="cyan")
     yield line(f"Any command: order-sync status --config {world.settings.config_file}")
-    for what, query in _LOOKS:
+    for _, what, query in _LOOKS:
         yield Text(f"sqlite3 {world.database} '{query} LIMIT 10'  # {what}", no_wrap=True)
-    yield line("Ctrl-C ends the sandbox and removes the folder.", style="cyan")
+    yield line("Ctrl-C ends the sandbox and removes the folder.", style="bold")

@@ -126,7 +126,7 @@ def _report_sentence(report: RunReport) -> str:
     what = ", ".join(filter(None, done)) or "Nothing was sent"
     calls = report.read_calls + report.write_calls
     sentence = (
-        f"{what}, {counted(report.unchanged, 'order line')} unchanged, in {report.seconds:.1f} s"
+        f"{what}, {report.unchanged:,} unchanged, in {report.seconds:.1f} s"
         f" with {counted(calls, 'call')} ({report.write_calls:,} writing"
         + (f", {report.retries:,} repeated" if report.retries else "")
         + ")."

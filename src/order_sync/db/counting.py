@@ -35,18 +35,24 @@ def count_run(conn: Connection, tables: Tables, run: RunRef) -> RunCounts:
     for unit, name in ((Unit.ITEM, "orders"), (Unit.SUBITEM, "size lines")):
         t = table_of(tables, unit)
         rows = conn.execute(
-            select(t.c.stg_customer_batch, t.c.update_operation, t.c.stg_status, func.count())
+            select(t.c.update_operation, t.c.stg_status, func.count())
             .where(t.c.stg_run_id == run.run_id)
-            .group_by(t.c.stg_customer_batch, t.c.update_operation, t.c.stg_status)
+            .group_by(t.c.update_operation, t.c.stg_status)
         )
-        for customer, operation, state, count in rows:
+        for operation, state, count in rows:
             if state in _DONE:
                 key = (unit, Operation(operation))
                 done[key] = done.get(key, 0) + count
-                mine = customers.setdefault(customer, {})
-                mine[name] = mine.get(name, 0) + count
             elif state == RowState.PENDING:
                 pending += count
+        # An order that was taken over and then written is one order.
+        identity = t.c.order_key if unit is Unit.ITEM else t.c.order_key + "|" + t.c.size_key
+        for customer, count in conn.execute(
+            select(t.c.stg_customer_batch, func.count(identity.distinct()))
+            .where(t.c.stg_run_id == run.run_id, t.c.stg_status.in_(_DONE))
+            .group_by(t.c.stg_customer_batch)
+        ):
+            customers.setdefault(customer, {})[name] = count
         in_doubt += conn.execute(
             select(func.count())
             .select_from(t)

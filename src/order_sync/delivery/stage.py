@@ -42,7 +42,8 @@ def _store_refusals(conn: Connection, d: Delivery, found: Detection) -> None:
     refused.store_errors(conn, d.tables, d.run, local_errors(found.refused, d.mapping.key[0]))
     refused.close_stale(
         conn, d.tables, d.run, found.judged,
-        {(row.order_key, r.code) for row in found.refused for r in row.refusals},
+        {(row.order_key, r.code) for row in found.refused for r in row.refusals}
+        | {(error.order_key, error.error_type) for error in found.held},
         found.scope_keys if found.vanished is not None else None,
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 EMPTY_STATUS_ID = 5  # the default grey of a status column; a cell that has it reads as empty
 STATUS_LABEL_LENGTH = 30
+STATUS_INDEXES = 40
 
 # Given in this order to labels that are made on the way, each colour once.
 STATUS_COLORS = (
@@ -104,37 +105,43 @@ class Labels:
     def replace(self, wanted: Iterable[Mapping[str, Any]]) -> None:
         """Take over a whole new list, as the label mutations do.
 
-        An entry with an id keeps or renames that label, one without adds a label.
+        An entry with the id of a label keeps or renames it (for status the index will do, which
+        is the same number); any other entry adds a label.
 
         Raises:
-            LabelError: an id is unknown; a text stands twice; more than one label would go, or
-                one would go while another comes; or the list is too long.
+            LabelError: an id is unknown; a text, index or colour stands twice; more than one
+                label would go, or one would go while another comes; or the list is too long.
         """
-        entries = list(wanted)
-        kept = {entry["id"] for entry in entries if entry.get("id") is not None}
-        unknown = kept - self._by_id.keys()
-        dropped = self._by_id.keys() - kept
-        added = [entry for entry in entries if entry.get("id") is None]
-        if unknown:
-            raise LabelError(f"there is no label with id {min(unknown)}")
+        entries = [(self._kept_id(entry), entry) for entry in wanted]
+        dropped = self._by_id.keys() - {kept for kept, _ in entries}
+        added = any(kept is None for kept, _ in entries)
         if len(dropped) > 1:
             raise LabelError("a call may remove one label at most")
         if dropped and added:
             raise LabelError("a call may either add or remove labels")
         if len(entries) > self.cap:
             raise LabelError(f"the column can hold {self.cap} labels at most")
-        texts = [entry["label"] for entry in entries]
-        if len(set(texts)) < len(texts):
-            raise LabelError("two labels have the same text")
-        for text in texts:
-            self._check_length(text)
+        for part in ("id", "label", "index", "color"):
+            given = [entry[part] for _, entry in entries if entry.get(part) is not None]
+            if len(set(given)) < len(given):
+                raise LabelError(f"two labels have the same {part}")
+        for _, entry in entries:
+            self._check_length(entry["label"])
         self._take_over(entries)
 
-    def _take_over(self, entries: list[Mapping[str, Any]]) -> None:
+    def _kept_id(self, entry: Mapping[str, Any]) -> int | None:
+        """Id of the label an entry stands for; None if it is a new one."""
+        wanted, index = entry.get("id"), entry.get("index")
+        if wanted is not None and wanted not in self._by_id:
+            raise LabelError(f"there is no label with id {wanted}")
+        if index is not None and not 0 <= index < STATUS_INDEXES:
+            raise LabelError(f"an index is 0 to {STATUS_INDEXES - 1}")
+        return wanted if wanted is not None or index not in self._by_id else index
+
+    def _take_over(self, entries: Iterable[tuple[int | None, Mapping[str, Any]]]) -> None:
         labels: dict[int, Label] = {}
-        for entry in entries:
-            entry_id = entry.get("id")
-            label = self._by_id[entry_id] if entry_id is not None else Label(self._take_id(), "")
+        for kept, entry in entries:
+            label = Label(self._new_id(entry), "") if kept is None else self._by_id[kept]
             label.text = entry["label"]
             label.is_deactivated = bool(entry.get("is_deactivated"))
             if self.kind == "status":
@@ -143,6 +150,13 @@ class Labels:
             labels[label.id] = label
         self._by_id = labels
         self._by_text = {label.text: label for label in labels.values()}
+
+    def _new_id(self, entry: Mapping[str, Any]) -> int:
+        index: int | None = entry.get("index")
+        if index is None:
+            return self._take_id()
+        self._next_id = max(self._next_id, index + 1)
+        return index
 
     def settings(self) -> list[dict[str, Any]]:
         """The `labels` list inside the `settings` of a column."""
@@ -184,8 +198,7 @@ class Labels:
         return next((color for color in STATUS_COLORS if color not in used), STATUS_COLORS[0])
 
     def _take_id(self) -> int:
-        taken = self._next_id
-        self._next_id += 1
         if self.kind == "status" and self._next_id == EMPTY_STATUS_ID:
             self._next_id += 1
-        return taken
+        self._next_id += 1
+        return self._next_id - 1

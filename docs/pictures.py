@@ -1,0 +1,89 @@
+"""Takes the pictures of the documentation: the demo's board, and the end of its output.
+
+Run it with scripts/pictures; it needs Chromium. Look at the pictures before you keep them.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Position, sync_playwright
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console, RenderableType
+from rich.terminal_theme import MONOKAI
+
+from order_sync.cli.show_demo import demo_parts
+from order_sync.demo import SHOWN_GROUP, demo_world, run_demo
+from order_sync.logs import setup_logs
+from order_sync.progress import Silent
+
+IMAGES = Path(__file__).parent / "images"
+OPENED = 1  # items whose sizes are shown
+ABOVE = 308  # pixels above the group that is shown open: other groups, folded
+CORNER = Position(x=30, y=10)
+LARGEST = 300_000  # bytes
+
+
+def main() -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        sys.exit("Chromium is missing: apt-get install chromium")
+    IMAGES.mkdir(exist_ok=True)
+    setup_logs("warning")
+    with demo_world() as world:
+        parts = list(demo_parts(run_demo(world, Silent()), world, kept=False))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            picture_of_board(browser, world.board_url)
+            # Without the groups, which the board shows, and the address of a page that is gone.
+            picture_of_terminal(browser, parts[2:-1])
+            browser.close()
+    for picture in sorted(IMAGES.glob("*.png")):
+        size = picture.stat().st_size
+        print(f"{picture.name}: {size:,} bytes{' - too large' if size > LARGEST else ''}")
+
+
+def picture_of_board(browser: Browser, url: str) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(url)
+    groups = page.locator("details.group")
+    shown = groups.filter(has=page.get_by_text(SHOWN_GROUP, exact=True))
+    others = groups.filter(has_not=page.get_by_text(SHOWN_GROUP, exact=True))
+    for group in others.all():
+        group.locator("> summary").click(position=CORNER)
+    for number in range(OPENED):
+        shown.locator("details.item > summary").nth(number).click(position=CORNER)
+    page.mouse.move(0, 0)
+    shown.evaluate(f"""group => {{
+        const board = group.closest("main");
+        board.scrollLeft = 0;
+        board.scrollTop += group.getBoundingClientRect().top - {ABOVE};
+    }}""")
+    page.screenshot(path=IMAGES / "board.png")
+
+
+def picture_of_terminal(browser: Browser, parts: Iterable[RenderableType]) -> None:
+    console = Console(
+        record=True, width=112, file=io.StringIO(), force_terminal=True, highlight=False
+    )
+    console.print("$ order-sync demo", style="bold")
+    console.print("…")
+    for part in parts:
+        console.print(part)
+        if hasattr(part, "add_row"):
+            console.print()
+    # Fonts of this machine only: nothing is fetched from anywhere.
+    frame = re.sub(r"@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    svg = console.export_svg(title="order-sync", theme=MONOKAI, code_format=frame)
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.set_content(f"<body style='margin:0'>{svg}")
+    page.locator("svg").screenshot(path=IMAGES / "demo.png", omit_background=True)
+
+
+if __name__ == "__main__":
+    main()
