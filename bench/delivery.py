@@ -9,6 +9,7 @@ ratio; a row is an item or a subitem.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import platform
 import resource
@@ -21,6 +22,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import structlog
 
 from order_sync.config import load_settings
 from order_sync.profile import load_profile
@@ -122,6 +125,7 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=600)
     parser.add_argument("--latency-ms", type=int, default=20)
     arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{arguments.orders} orders with {len(SIZES)} sizes, {arguments.latency_ms} ms latency")
     few = max(20, arguments.orders // 10)  # one row per request is slow: a tenth will do

@@ -111,10 +111,6 @@ def check_fence(conn: Connection, tables: Tables, run: RunRef) -> None:
         )
 
 
-def update_run(conn: Connection, tables: Tables, run_id: str, values: Dict[str, Any]) -> None:
-    conn.execute(update(tables.runs).where(tables.runs.c.run_id == run_id).values(**values))
-
-
 def finish_run(
     conn: Connection, tables: Tables, run_id: str, status: RunState, values: Dict[str, Any]
 ) -> None:
@@ -192,19 +188,6 @@ def resend_request(
         )
     )
     return RequestRef(request.request_id, send_no, request.idempotency_key)
-
-
-def mark_intent_anew(conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> None:
-    """Move `last_sent_at` on: the request did not reach the wire within the send window."""
-    check_fence(conn, tables, run)
-    conn.execute(
-        update(tables.requests)
-        .where(
-            tables.requests.c.request_id == request.request_id,
-            tables.requests.c.send_no == request.send_no,
-        )
-        .values(last_sent_at=engine.now(conn))
-    )
 
 
 def is_current_send(conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> bool:

@@ -37,7 +37,6 @@ class Scope:
 
     rows: int  # rows within the filters
     unchanged: int  # known order lines whose source row is as it was
-    candidates: int  # order keys that may be new or changed
     vanished: frozenset[str] | None  # known keys absent from the source; None with filters
 
 
@@ -177,7 +176,6 @@ class SourceReader:
                 "SELECT count(DISTINCT order_key) FROM os_scope "
                 "WHERE order_key NOT IN (SELECT order_key FROM os_candidates)"
             ),
-            candidates=count("SELECT count(*) FROM os_candidates"),
             vanished=vanished,
         )
 

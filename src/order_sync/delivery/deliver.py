@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -24,7 +23,7 @@ from order_sync.errors import SyncError
 from order_sync.monday import documents
 from order_sync.monday.documents import Document
 from order_sync.rules.batching import documents_of
-from order_sync.rules.columns import LABEL_TYPES, wire_value
+from order_sync.rules.columns import LABEL_TYPES, quantity_value, size_values, wire_value
 from order_sync.rules.states import BatchState, Event, Operation, RowState
 
 BREATH_S = 0.05  # a look at the tables is not worth more often
@@ -221,13 +220,17 @@ class Deliverer:
         return {columns[title].id: value for title, value in row.payload["values"].items()}
 
     def _line_values(self, row: StagedRow, *, new: bool) -> dict[str, object]:
-        """The pieces, and at creation the size: nothing else of a subitem is ours."""
-        board = self._d.board
-        label, quantity = board.subitem_label, board.subitem_quantity
-        values = {quantity.id: wire_value(quantity.type, Decimal(row.payload["quantity"]))}
-        if new:
-            values[label.id] = wire_value(label.type, row.payload["label"])
-        return values
+        board, mapping = self._d.board, self._d.mapping
+        label, quantity = row.payload["label"], row.payload["quantity"]
+        values = size_values(mapping, label, quantity) if new else quantity_value(mapping, quantity)
+        columns = {
+            mapping.sizes.label_title: board.subitem_label,
+            mapping.sizes.quantity_title: board.subitem_quantity,
+        }
+        return {
+            columns[title].id: wire_value(columns[title].type, value)
+            for title, value in values.items()
+        }
 
     def _after_items(self, conn: Connection, batch_id: str) -> None:
         d = self._d

@@ -19,11 +19,8 @@ from decimal import Decimal
 from functools import lru_cache
 
 from order_sync.rules.mapping import LabelPolicy, Mapping
-from order_sync.rules.order import OrderLine, Refusal, SizeLine, Value
+from order_sync.rules.order import OrderLine, Refusal, Value
 from order_sync.rules.values import (
-    clean_date,
-    clean_number,
-    clean_text,
     key_part,
     number_text,
     one_line,
@@ -98,12 +95,9 @@ def wire_values(
     }
 
 
-def size_values(mapping: Mapping, size: SizeLine) -> dict[str, Value]:
-    """Everything that may be written to a subitem besides its name: the label and the pieces."""
-    return {
-        mapping.sizes.label_title: size.label,
-        mapping.sizes.quantity_title: Decimal(size.quantity),
-    }
+def size_values(mapping: Mapping, label: str, quantity: int) -> dict[str, Value]:
+    """Everything that may be written to a new subitem besides its name: label and pieces."""
+    return {mapping.sizes.label_title: label} | quantity_value(mapping, quantity)
 
 
 def quantity_value(mapping: Mapping, quantity: int) -> dict[str, Value]:
@@ -132,20 +126,6 @@ def as_shown(board_type: str, value: Value) -> Value:
     if isinstance(value, Decimal) and board_type != "numbers":
         return number_text(value)
     return value
-
-
-def read_back(board_type: str, text: str | None) -> Value:
-    """The `text` field of a board's column value, in the form `as_shown` gives."""
-    if board_type == "numbers":
-        return clean_number(text)[0]
-    if board_type == "date":
-        return clean_date(text)[0]
-    return clean_text(text)
-
-
-def same_on_board(board_type: str, value: Value, text: str | None) -> bool:
-    """Whether a column whose `text` was read from the board already shows `value`."""
-    return as_shown(board_type, value) == read_back(board_type, text)
 
 
 def name_refusals(name: str, group: str) -> list[Refusal]:
