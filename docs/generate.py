@@ -520,6 +520,7 @@ _COLUMNS = {
     "http_status": "HTTP status of the answer",
     "http_status_code": "HTTP status of the answer",
     "idempotency_key": "key by which monday.com recognises a repeat; empty for reading ones",
+    "staging_table": "the staging table whose rows it carries",
     "installed_at": "when this shape was made",
     "item_name": "name the item was to have",
     "items_creation_completed": "when all items were through",

@@ -50,6 +50,7 @@ class Detection:
     acknowledged: list[tuple[str, str]] = field(default_factory=list)  # (key, new source hash)
     scope_keys: frozenset[str] = frozenset()  # every key within the filters
     judged: set[str] = field(default_factory=set)  # keys whose rows were read
+    sizes: dict[str, frozenset[str]] = field(default_factory=dict)  # good orders' size keys
     vanished: frozenset[str] | None = None  # known keys the source lacks; None: not a whole scope
     cut_keys: frozenset[str] = frozenset()  # keys whose actions --limit put off
     notices: tuple[str, ...] = ()
@@ -244,6 +245,7 @@ class Detector:
             gone = found.vanished or frozenset()
             customers = state.customers(conn, gone)
         for order, source_hash in orders:
+            found.sizes[order.order_key] = frozenset(line.size_key for line in order.sizes)
             if order.order_key in state.live.in_doubt:
                 found.in_doubt[order.order_key] = order.customer
                 continue

@@ -258,11 +258,13 @@ class _Run:
         self.progress.total(sum(len(a.lines) + (a.operation is not None) for a in found.actions))
         self.progress.step("sending")
         labels = wanted_labels(found.actions, d.mapping, crew.detector)
-        await make_labels(d, crew.sender, labels)
-        await crew.groups.want(
-            a.order.group_title for a in found.actions if a.operation is not None
-        )
-        await crew.deliverer.deliver(batch_ids)
+        titles = [a.order.group_title for a in found.actions if a.operation is not None]
+        try:
+            await make_labels(d, crew.sender, labels)
+            await crew.groups.want(titles)
+            await crew.deliverer.deliver(batch_ids)
+        except SyncError as error:
+            d.stop(error)
         await d.write(self._close_round, found, batch_ids, d.stopping)
 
     def _guard_size(self, found: Detection, detector: Detector, info: BoardInfo) -> None:

@@ -89,7 +89,7 @@ def send(
     rows = staging.waiting_rows(conn, tables, unit, run, batch)
     request = runs.open_request(
         conn, tables, run, kind="create_items", aliases=len(rows), idempotency_key="key",
-        body=b"{}", batch_id=batch,
+        body=b"{}", batch_id=batch, carries_rows=True,
     )  # fmt: skip
     staging.claim(conn, tables, unit, rows, request)
     return request

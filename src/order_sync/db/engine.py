@@ -85,7 +85,7 @@ class Database:
             except IntegrityError:
                 raise  # a bug of ours, not a database that is away
             except DBAPIError as error:
-                if attempt == COMMIT_TRIES or not _passing(error):
+                if attempt == COMMIT_TRIES or not is_passing(error):
                     raise _unreachable(self.url, error) from error
                 time.sleep(0.2 * attempt)
         raise AssertionError("unreachable")
@@ -119,7 +119,8 @@ def _unreachable(url: URL, error: BaseException) -> Unreachable:
     )
 
 
-def _passing(error: DBAPIError) -> bool:
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the database was busy or full, so that the same statement may succeed later."""
     code = getattr(error.orig, "sqlite_errorname", "")
     return code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR"))
 

@@ -5,7 +5,7 @@ There is one open row per key and code; it closes itself when the row is sent or
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -138,6 +138,7 @@ def _close(conn: Connection, t: Table, ids: Sequence[int], resolution: str) -> N
 def close_stale(
     conn: Connection, tables: Tables, run: RunRef, judged: Collection[str],
     still_refused: Collection[tuple[str, str]], scope_keys: Collection[str] | None,
+    unwanted: Callable[[str, str], bool] = lambda _key, _size: False,
 ) -> int:  # fmt: skip
     """Close refusals that are no longer true.
 
@@ -146,6 +147,7 @@ def close_stale(
         still_refused: (order_key, code) refused again in this run.
         scope_keys: every key of the source; None when the scope was not complete, so that
             nothing can be called vanished.
+        unwanted: whether an order line, as it is now, has no such size line.
 
     Returns:
         How many rows were closed.
@@ -156,11 +158,17 @@ def close_stale(
         repaired: list[int] = []
         gone: list[int] = []
         for row in _open_ids(conn, t, run.board_id):
-            is_local = row.request_id is None and unit is Unit.ITEM
-            refused_again = (row.order_key, row.error_type) in still_refused
+            if unit is Unit.SUBITEM:
+                is_repaired = unwanted(row.order_key, row.size_key)
+            else:
+                is_repaired = (
+                    row.request_id is None
+                    and row.order_key in judged
+                    and (row.order_key, row.error_type) not in still_refused
+                )
             if scope_keys is not None and row.order_key not in scope_keys:
                 gone.append(row.err_id)
-            elif is_local and row.order_key in judged and not refused_again:
+            elif is_repaired:
                 repaired.append(row.err_id)
         _close(conn, t, repaired, "repaired")
         _close(conn, t, gone, "vanished")

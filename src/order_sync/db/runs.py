@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from order_sync import __version__
 from order_sync.db import engine
@@ -143,7 +143,7 @@ def close_dead_batches(conn: Connection, tables: Tables, run: RunRef) -> int:
 
 def open_request(
     conn: Connection, tables: Tables, run: RunRef, *, kind: str, aliases: int,
-    idempotency_key: str, body: bytes, batch_id: str | None,
+    idempotency_key: str, body: bytes, batch_id: str | None, carries_rows: bool,
 ) -> RequestRef:  # fmt: skip
     """Store the intent of a new request, byte-exact."""
     request_id = uuid.uuid4().hex
@@ -158,6 +158,7 @@ def open_request(
             kind=kind,
             aliases=aliases,
             idempotency_key=idempotency_key,
+            staging_table=tables.staging.name if carries_rows else None,
             send_no=1,
             replays=0,
             first_sent_at=sent_at,
@@ -282,11 +283,18 @@ class Doubt:
 
 
 def doubts(conn: Connection, tables: Tables, board_id: str) -> list[Doubt]:
-    """Every request of the board whose rows are in doubt, oldest send first."""
+    """Every request of the board whose rows are in doubt, oldest send first.
+
+    Rows of another profile stand in other tables and are settled by its runs; groups are shared.
+    """
     r = tables.requests
     rows = conn.execute(
         select(r)
-        .where(r.c.board_id == board_id, r.c.state == RequestState.UNKNOWN)
+        .where(
+            r.c.board_id == board_id,
+            r.c.state == RequestState.UNKNOWN,
+            or_(r.c.staging_table.is_(None), r.c.staging_table == tables.staging.name),
+        )
         .order_by(r.c.last_sent_at, r.c.request_id)
     )
     return [

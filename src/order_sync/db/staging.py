@@ -89,6 +89,8 @@ def stage_rows(
         with conn.begin_nested():
             engine.bulk_insert(conn, table, rows)
     except DBAPIError as error:
+        if engine.is_passing(error):
+            raise  # busy or full is no fault of a row
         if len(rows) == 1:
             return [(rows[0], str(error.orig))]
         middle = len(rows) // 2
@@ -349,8 +351,16 @@ def pending_rows(conn: Connection, tables: Tables, board_id: str) -> list[Staged
 def drop_pending(conn: Connection, tables: Tables, rows: Sequence[StagedRow]) -> None:
     """Delete PENDING rows; the caller writes the event that says why.
 
-    Size lines of a deleted order line must be among `rows` or be deleted before.
+    Size lines that went ahead of their order line's update stay, and forget that row.
     """
+    lines = tables.staging_subitems
+    items = [row.stg_id for row in rows if row.unit is Unit.ITEM]
+    for chunk in chunks(items):
+        conn.execute(
+            update(lines)
+            .where(lines.c.stg_parent_stg_id.in_(chunk), lines.c.stg_status != RowState.PENDING)
+            .values(stg_parent_stg_id=None)
+        )
     for unit in (Unit.SUBITEM, Unit.ITEM):
         t = table_of(tables, unit)
         ids = [row.stg_id for row in rows if row.unit is unit]

@@ -227,13 +227,14 @@ def _error_row(
         http_status_code=http_status or None,
         request_id=request.request_id,
         next_try_at=later if outcome.may_retry else None,
+        tries=row.attempts + outcome.counts_attempt,
     )
 
 
 def staged_error(
     row: StagedRow, code: str, error_class: str, message: str, *, field: str = "",
     http_status_code: int | None = None, request_id: str | None = None,
-    next_try_at: datetime | None = None,
+    next_try_at: datetime | None = None, tries: int = 0,
 ) -> ErrorRow:  # fmt: skip
     """An ERR row for a staged row; with `next_try_at` it may go again by itself."""
     payload = row.payload
@@ -260,7 +261,7 @@ def staged_error(
         original_stg_id=row.stg_id,
         batch_id=row.batch_id,
         request_id=request_id,
-        retry_count=row.attempts,
+        retry_count=max(tries, row.attempts),
         max_retries_reached=next_try_at is None,
         next_try_at=next_try_at,
     )

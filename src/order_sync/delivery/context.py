@@ -82,6 +82,7 @@ class Delivery:
         if self.stopping is None:
             self.stopping = why
         self.changed.set()
+        self._freed.set()
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Blocking `work` in the database's thread, so that the event loop never waits."""
@@ -112,14 +113,22 @@ class Delivery:
 
     @asynccontextmanager
     async def slot(self, kind: str, writes: int) -> AsyncIterator[Slot]:
-        """Room for one request of `writes` rows: waits until the ledger lets it go."""
+        """Room for one request of `writes` rows: waits until the ledger lets it go.
+
+        Raises:
+            SyncError: the run stops meanwhile; nothing may go out any more.
+        """
         cost = self.ledger.estimate(kind, writes)
         while (wait := self.ledger.wait_for(cost, time.monotonic())) > 0:
+            if self.stopping is not None:
+                break
             freed = self._freed
             if not math.isinf(wait):
                 self.progress.waiting("monday.com's limits", wait)
             with suppress(TimeoutError):
                 await asyncio.wait_for(freed.wait(), None if math.isinf(wait) else wait)
+        if self.stopping is not None:
+            raise self.stopping
         self.ledger.take(cost, time.monotonic())
         slot = Slot()
         try:

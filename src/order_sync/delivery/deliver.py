@@ -125,6 +125,7 @@ class Deliverer:
         """Send the rows of one unit until none is ready."""
         d = self._d
         while d.stopping is None:
+            held = set(d.held)  # a row read while somebody held it may have moved on since
             rows = await d.read(staging.waiting_rows, d.tables, unit, d.run, batch_id)
             groups = await self._groups.all() if unit is Unit.ITEM else {}
             doubtful = await d.read(staging.doubtful_keys, d.tables, d.run.board_id)
@@ -133,7 +134,7 @@ class Deliverer:
                 row
                 for row in rows
                 if not _blocked(row, groups, doubtful)
-                and (unit, row.stg_id) not in d.held
+                and (unit, row.stg_id) not in held | d.held
                 and d.not_before.get((unit, row.stg_id), 0.0) <= now
             ]
             if not ready:

@@ -75,6 +75,7 @@ class Sender:
         d = self._d
         document = cargo.document
         async with d.slot(document.kind, document.aliases) as slot:
+            began = time.monotonic()
             current = await d.write(self._intend, cargo, body, request, event)
             d.tally.write_calls += 1
             d.tally.retries += current.send_no > 1
@@ -83,9 +84,10 @@ class Sender:
                 idempotency_key=current.idempotency_key,
                 is_mutation=True,
                 aliases=document.aliases,
+                began=began,
             )
             slot.answer = answer
-            if answer.replayed:
+            if answer.replayed and isinstance(cargo, RowCargo):
                 answer = await self._read_back(answer)
             await d.write(self._record, cargo, current, answer)
         if isinstance(cargo, RowCargo):
@@ -104,7 +106,7 @@ class Sender:
             current = runs.open_request(
                 conn, d.tables, d.run, kind=cargo.document.kind,
                 aliases=cargo.document.aliases, idempotency_key=uuid.uuid4().hex, body=body,
-                batch_id=cargo.batch_id,
+                batch_id=cargo.batch_id, carries_rows=isinstance(cargo, RowCargo),
             )  # fmt: skip
         else:
             current = runs.resend_request(

@@ -272,7 +272,8 @@ class Settler:
         )  # fmt: skip
         seen = [first.get(group.title_key) for group in waiting]
         age = await d.read(lambda conn: engine.now(conn) - doubt.first_sent_at)
-        if waiting and not any(seen) and not doubt.replays and age < KEY_LIFE:
+        whole = len(waiting) == len(_row_variables(doubt.body))
+        if waiting and whole and not any(seen) and not doubt.replays and age < KEY_LIFE:
             cargo = GroupCargo(_document(doubt, len(waiting)), waiting)
             await self._sender.send_again(cargo, doubt.request, doubt.body)
             return

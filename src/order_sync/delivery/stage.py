@@ -45,6 +45,7 @@ def _store_refusals(conn: Connection, d: Delivery, found: Detection) -> None:
         {(row.order_key, r.code) for row in found.refused for r in row.refusals}
         | {(error.order_key, error.error_type) for error in found.held},
         found.scope_keys if found.vanished is not None else None,
+        lambda key, size: key in found.sizes and size not in found.sizes[key],
     )  # fmt: skip
 
 

@@ -136,12 +136,14 @@ class MondayClient:
         is_mutation: bool,
         aliases: int,
         timeout_s: float | None = None,
+        began: float | None = None,
     ) -> Answer:
         """One attempt; whatever goes wrong is in the answer.
 
-        timeout_s: shorter than the client's own, for reads in a hurry.
+        timeout_s: shorter than the client's own, for reads in a hurry. began: when the intent
+        was stored, by the client's clock; the send window counts from there.
         """
-        began = self._clock()
+        began = self._clock() if began is None else began
         rows = aliases if is_mutation else 0
         try:
             async with asyncio.timeout(timeout_s or self._timeout_s):

@@ -6,6 +6,7 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 from typing import Any
 
+from order_sync.rules.changes import size_payload_hash
 from order_sync.rules.mapping import Mapping
 from order_sync.rules.order import OrderLine, SizeLine
 from order_sync.rules.states import ChangeType, Operation
@@ -95,14 +96,14 @@ def compare(
     if known.payload_hash is None:
         moved = key_part(known.group) != key_part(order.group_title)
         operation = Operation.MOVE if moved else Operation.UPDATE
-    lines = _line_actions(order, known)
+    lines = _line_actions(order, known, mapping)
     if operation is None and not lines:
         return Comparison(ChangeType.UNCHANGED)
     action = OrderAction(order, source_hash, operation, known.item_id, lines)
     return Comparison(ChangeType.UNCHANGED, action)
 
 
-def _line_actions(order: OrderLine, known: KnownOrder) -> tuple[LineAction, ...]:
+def _line_actions(order: OrderLine, known: KnownOrder, mapping: Mapping) -> tuple[LineAction, ...]:
     actions = []
     for line in order.sizes:
         there = known.lines.get(line.size_key)
@@ -110,7 +111,18 @@ def _line_actions(order: OrderLine, known: KnownOrder) -> tuple[LineAction, ...]
             actions.append(LineAction(Operation.CREATE, line))
         elif there.payload_hash is None:
             actions.append(LineAction(Operation.UPDATE, line, there.subitem_id))
+    wanted = {line.size_key for line in order.sizes}
+    for size_key, there in known.lines.items():
+        if size_key not in wanted and there.payload_hash is None:
+            actions.append(LineAction(Operation.UPDATE, _emptied(there, mapping), there.subitem_id))
     return tuple(actions)
+
+
+def _emptied(there: KnownLine, mapping: Mapping) -> SizeLine:
+    """A size nobody ordered, on an item that was found on the board: it stays, with no pieces."""
+    name = mapping.sizes.name_format.format(size=there.label)
+    digest = size_payload_hash(name, there.label, 0)
+    return SizeLine(there.size_key, there.label, name, 0, digest)
 
 
 def _differences(order: OrderLine, known: KnownOrder, mapping: Mapping) -> tuple[str, ...]:
@@ -146,6 +158,8 @@ def _was_cancelled(known: KnownOrder, mapping: Mapping) -> bool:
 
 def is_acknowledged(order: OrderLine, known: KnownOrder) -> bool:
     """Whether monday.com has acknowledged every part of the order as it is now."""
+    if any(there.payload_hash is None for there in known.lines.values()):
+        return False
     return known.payload_hash == order.payload_hash and all(
         (there := known.lines.get(line.size_key)) is not None
         and there.payload_hash == line.payload_hash
