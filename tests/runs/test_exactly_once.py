@@ -97,8 +97,8 @@ def test_several_lost_answers_in_a_row_are_settled_in_one_run(make_world):
 
 def test_a_doubt_is_not_settled_before_the_board_can_show_the_item(make_world):
     """The board lags: looking too early would find nothing and create a second item."""
-    world = make_world(idempotency=False, read_lag_s=1.0)
-    world.extra["ORDER_SYNC_MONDAY__READ_LAG_S"] = "1.2"
+    world = make_world(idempotency=False, read_lag_s=2.5)
+    world.extra["ORDER_SYNC_MONDAY__READ_LAG_S"] = "2.7"
     world.has_orders(*ROWS)
     world.sandbox.add_fault("lose-answer-after-write", times=1, match="create_item")
 

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from order_sync.config import load_settings
-from order_sync.errors import ExitCode, Unreachable
+from order_sync.db import runs
+from order_sync.db.engine import Database
+from order_sync.db.schema import build_tables
+from order_sync.errors import ExitCode, StaleFence, Unreachable
 from order_sync.monday.client import MondayClient
 from order_sync.profile import DEFAULT_PROFILE, load_profile
 from order_sync.profiles import __path__ as profile_folders
@@ -19,7 +22,7 @@ from order_sync.progress import Silent
 from order_sync.rules.filters import Filters
 from order_sync.sync import run_sync
 
-from .world import order
+from .world import MAPPING, order
 
 GREYSON, JOHNNIE = order("GRE-1"), order("JOO-1", CUSTOMER_NAME="JOHNNIE O")
 BY_HAND = {"AAG ORDER NUMBER": "GRE-2", "STYLE": "M01Y09", "COLOR": "DEAN BLUE"}
@@ -149,3 +152,31 @@ def test_a_run_that_stops_while_it_makes_labels_leaves_no_batch_open(world, monk
 
     assert world.sync().exit_code is ExitCode.UNREACHABLE
     assert world.query("SELECT status FROM MON_BatchProcessing") == [("FAILED",)]
+
+
+def test_a_run_that_lost_the_board_records_and_sends_nothing_more(world, monkeypatch):
+    """Its lock was lost alive: the fence of the newer run stops it in the middle."""
+    world.extra |= {"ORDER_SYNC_MONDAY__CONCURRENCY": "1", "ORDER_SYNC_MONDAY__BATCH_SIZE": "1"}
+    rows = [order(f"GRE-{n}") for n in range(4)]
+    world.has_orders(*rows)
+    send, sent = MondayClient.send, []
+    tables = build_tables(MAPPING)
+
+    async def lose_the_board(self, body, **options):
+        answer = await send(self, body, **options)
+        if b"create_item" in body and options["is_mutation"]:
+            sent.append(body)
+            other = Database(world.settings.database.url)
+            other.run(lambda c: runs.start_run(c, tables, MAPPING, "sync", {}, world.board.id))
+            other.close()
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MondayClient, "send", lose_the_board)
+        with pytest.raises(StaleFence):
+            world.sync()
+
+    assert len(sent) == 1
+    assert world.query("SELECT 1 FROM MON_CustMasterSchedule") == []
+    assert world.sync().exit_code is ExitCode.DONE
+    world.assert_board_equals_source(rows)
