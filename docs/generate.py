@@ -345,6 +345,7 @@ _RUN = tuple(int(code_) for code_ in ExitCode)
 # What each command can end with, besides what every command can.
 EXITS: dict[str, tuple[int, ...]] = {
     "demo": (143,),
+    "init": (),
     "load": (5,),
     "check": (4, 5, 6, 8),
     "db upgrade": (5,),
@@ -355,11 +356,14 @@ EXITS: dict[str, tuple[int, ...]] = {
     "batches": (5,),
     "errors list": (5,),
     "errors show": (5,),
+    "errors resolve": (5, 7),
+    "explain": (5,),
     "sandbox": (),
 }
 _EXIT_NOTES = {
     "demo": "0 only when exactly the rows the sample marks as bad were refused, else 1.",
     "load": "1 also when you answer no to the question.",
+    "errors resolve": "1 also when you answer no to the question.",
     "check": "The code a run would stop with at the first check that fails.",
     "sandbox": "0 after Ctrl-C.",
 }
@@ -407,7 +411,12 @@ def command_list() -> str:
 
 def _command(name: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    usage = " ".join(["order-sync", name, *(p.metavar for p in arguments)])
+    needed = [
+        f"{p.opts[0]} {p.metavar.partition('|')[0]}"
+        for p in command.params
+        if p.required and p not in arguments
+    ]
+    usage = " ".join(["order-sync", name, *(p.metavar for p in arguments), *needed])
     filtered = {p.name for p in command.params} >= _FILTERS.keys()
     own = [
         p for p in command.params if p.name not in _SHARED and not (filtered and p.name in _FILTERS)
@@ -559,7 +568,8 @@ _COLUMNS = {
     "replays": "how often the same key was sent again after a doubt",
     "request_id": "request of `MON_ApiRequests` it came from",
     "request_pos": "place in that request",
-    "resolution": "why it was closed: `sent`, `repaired`, `vanished` …",
+    "resolution": "why it was closed: `sent`, `repaired`, `vanished`, or a person's decision",
+    "resolution_note": "what the person says about it",
     "resolved_by": "who closed it",
     "resolved_date": "when it was closed; empty: open",
     "retries_attempted": "writing requests that were repeats",

@@ -157,7 +157,7 @@ def test_a_profile_is_loaded_from_a_path(tmp_path):
 
 def test_the_schema_names_every_section():
     assert set(profile_schema()["properties"]) == {
-        "name", "columns", "tables", "order", "group", "customers", "sizes",
+        "name", "columns", "tables", "order", "group", "customers", "sizes", "deleted",
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from order_sync.csv_orders import open_csv
+from order_sync.order_files.csv_file import open_csv
 from order_sync.profile import DEFAULT_PROFILE, load_profile
 from order_sync.rules.changes import resolve_duplicates
 from order_sync.rules.columns import label_refusals, length_refusals

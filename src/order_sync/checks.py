@@ -1,4 +1,7 @@
-"""Is everything ready for a run? One row for each thing a run rests on; nothing is written."""
+"""Is everything ready for a run? One row for each thing a run rests on.
+
+Nothing is written, but for the key columns that somebody asked to be added.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,10 @@ from order_sync.db.schema import Tables, build_tables
 from order_sync.db.source import inspect_source
 from order_sync.db.upgrade import inspect_schema, require_current
 from order_sync.errors import ExitCode, GuardStopped, SyncError
+from order_sync.guards import is_strange_board, strange_board
+from order_sync.key_columns import add_key_column, missing_key_columns
 from order_sync.monday.board import BoardInfo
-from order_sync.monday.columns import BoardMap
-from order_sync.planning import is_strange_board, strange_board_message
+from order_sync.monday.columns import KEY_TITLE, BoardMap
 from order_sync.rules.mapping import Mapping
 
 
@@ -54,6 +58,7 @@ class _Checks:
 
     settings: Callable[[], Settings]
     profile: Callable[[], Mapping]
+    may_add: Callable[[str], bool] | None = None  # asked before key columns are added
     rows: list[CheckRow] = field(default_factory=list)
 
     def ok(self, name: str, what: str) -> None:
@@ -144,8 +149,37 @@ class _Checks:
                 "its name is not set, so a wrong id would not be noticed",
                 f'set monday.board_name to "{board.name}"',
             )
+        if self.may_add is not None:
+            board = self._add_key_columns(board, self.may_add)
+        self._tell_key_columns(board)
         if look_at_state:
             self._guard_strange_board(board, info)
+
+    def _add_key_columns(self, board: BoardMap, may_add: Callable[[str], bool]) -> BoardMap:
+        missing = missing_key_columns(board)
+        places = " and ".join(place for _, place in missing)
+        question = f'Add the column {KEY_TITLE} to {places} of "{board.name}"?'
+        if not missing or not may_add(question):
+            return board
+        for board_id, place in missing:
+            asyncio.run(self._add_key_column(board_id, place))
+            self.ok("keys", f"{KEY_TITLE} was added to {place}")
+        return asyncio.run(self._read_board())[1]
+
+    async def _add_key_column(self, board_id: str, place: str) -> None:
+        async with connected(self.settings()) as client:
+            await add_key_column(client, board_id, place)
+
+    def _tell_key_columns(self, board: BoardMap) -> None:
+        missing = missing_key_columns(board)
+        if not missing:
+            self.ok("keys", f"board and subitem board have {KEY_TITLE}")
+        elif len(missing) == 1:
+            self.warn(
+                "keys",
+                f"{missing[0][1]} lacks {KEY_TITLE}, the other board has it",
+                "add it with: order-sync check --create-key-columns",
+            )
 
     async def _read_board(self) -> tuple[BoardInfo, BoardMap]:
         settings = self.settings()
@@ -155,10 +189,8 @@ class _Checks:
     def _guard_strange_board(self, board: BoardMap, info: BoardInfo) -> None:
         with closing(self._state()) as state:
             if is_strange_board(state, self._tables(), board, info.items_count):
-                raise GuardStopped(
-                    strange_board_message(board, info.items_count),
-                    hint="a sync would stop: use an empty board, or the database that filled it",
-                )
+                guard = strange_board(board, info.items_count)
+                raise GuardStopped(f"a sync would stop: {guard.message}", hint=guard.hint)
 
     def _state(self) -> Database:
         return Database(self.settings().database.url, read_only=True)
@@ -167,11 +199,16 @@ class _Checks:
         return build_tables(self.profile())
 
 
-def run_checks(settings: Callable[[], Settings], profile: Callable[[], Mapping]) -> list[CheckRow]:
+def run_checks(
+    settings: Callable[[], Settings], profile: Callable[[], Mapping],
+    may_add: Callable[[str], bool] | None = None,
+) -> list[CheckRow]:  # fmt: skip
     """Look at everything a run needs.
 
     Args:
         settings: loads the settings; may raise, and is called more than once.
         profile: loads the profile; may raise, and is called more than once.
+        may_add: answers a question before missing key columns are added to the board; None:
+            they are not added.
     """
-    return _Checks(settings, profile).run()
+    return _Checks(settings, profile, may_add).run()

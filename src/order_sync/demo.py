@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from order_sync.config import CONFIG_FILE, Settings, load_settings
-from order_sync.csv_orders import CsvOrders
 from order_sync.errors import ConfigError, ExitCode, Interrupted
-from order_sync.loading import LoadMode, LoadReport, load, open_orders
+from order_sync.loading import LoadMode, LoadReport, load
+from order_sync.order_files import open_orders
+from order_sync.order_files.columns import OrderFile
 from order_sync.outcome import Plan, RunReport
 from order_sync.planning import make_plan
 from order_sync.profile import DEFAULT_PROFILE, load_profile
@@ -178,7 +179,7 @@ def mutations(sandbox: Sandbox) -> int:
 
 
 def promised_refusals(
-    expected: dict[str, Any], orders: CsvOrders, mapping: Mapping
+    expected: dict[str, Any], orders: OrderFile, mapping: Mapping
 ) -> frozenset[tuple[str, str]]:
     """(order key, code) of the rows the sample marks as bad; rows of one key are one refusal."""
     rows = list(orders.rows())

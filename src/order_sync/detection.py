@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from order_sync.db import engine, known, refused, source, staging
 from order_sync.db.engine import Database
-from order_sync.db.refused import OpenError
+from order_sync.db.refused import Decision, OpenError
 from order_sync.db.schema import Tables
 from order_sync.db.staging import LiveKeys, Unit
 from order_sync.monday.columns import BoardMap
@@ -23,16 +23,25 @@ from order_sync.monday.labels import room_for_labels
 from order_sync.outcome import ReportedChange
 from order_sync.rules import columns
 from order_sync.rules.changes import resolve_duplicates
-from order_sync.rules.comparing import KnownOrder, OrderAction, compare, is_acknowledged
+from order_sync.rules.comparing import (
+    KnownOrder,
+    OrderAction,
+    archive_vanished,
+    compare,
+    compare_vanished,
+    is_acknowledged,
+)
 from order_sync.rules.filters import Filters
-from order_sync.rules.mapping import Mapping
+from order_sync.rules.mapping import DeletedPolicy, Mapping
 from order_sync.rules.order import OrderLine, Refusal, RefusedRow
 from order_sync.rules.reading import OrderReader
+from order_sync.rules.refusals import OWN_CODES, Again
+from order_sync.rules.resolutions import Resolution
 from order_sync.rules.states import ChangeType
 
 LABEL_REFUSED = "label_refused"  # the board lacked a label that could not be created
 # Refusals that only a person can decide about, whatever the payload says now.
-FOR_A_PERSON = frozenset({"duplicate_on_board", "gone_from_board", "outcome_unknown"})
+FOR_A_PERSON = frozenset(code.code for code in OWN_CODES if code.again is Again.PERSON)
 
 
 @dataclass
@@ -47,18 +56,31 @@ class Detection:
     reported: list[ReportedChange] = field(default_factory=list)
     held: list[OpenError] = field(default_factory=list)  # refused earlier, and not to be sent now
     in_doubt: dict[str, str] = field(default_factory=dict)  # order key -> customer
+    forgotten: set[str] = field(default_factory=set)  # a person decided not to publish these
     acknowledged: list[tuple[str, str]] = field(default_factory=list)  # (key, new source hash)
+    rehashed: list[tuple[str, str]] = field(default_factory=list)  # (key, new payload hash)
     scope_keys: frozenset[str] = frozenset()  # every key within the filters
     judged: set[str] = field(default_factory=set)  # keys whose rows were read
     sizes: dict[str, frozenset[str]] = field(default_factory=dict)  # good orders' size keys
     vanished: frozenset[str] | None = None  # known keys the source lacks; None: not a whole scope
     cut_keys: frozenset[str] = frozenset()  # keys whose actions --limit put off
+    known_count: int = 0  # order lines MON_* knows on this board
     notices: tuple[str, ...] = ()
     limited_from: int | None = None  # order lines before --limit
 
     @property
     def warnings(self) -> int:
         return sum(len(action.order.warnings) for action in self.actions)
+
+    @property
+    def creates(self) -> int:
+        """Order lines that would be created."""
+        return sum(action.is_new for action in self.actions)
+
+    @property
+    def removals(self) -> int:
+        """Vanished order lines that would be cancelled or archived."""
+        return sum(action.change is ChangeType.DELETED for action in self.actions)
 
 
 @dataclass(frozen=True)
@@ -68,6 +90,8 @@ class Request:
     filters: Filters
     keys: frozenset[str] | None = None  # only these, as far as the filters let them through
     only_failed: bool = False  # only keys with an open ERR row, whether it is due or not
+    # Keys whose known values are true although their hash is withdrawn: they were only moved.
+    trusted: frozenset[str] = frozenset()
 
 
 class Detector:
@@ -148,6 +172,23 @@ class Detector:
             reader.narrow_to(keys)
             rows = self._read(reader, found)
         return [order for order, _ in self._judge(rows, found)]
+
+    def whole_source(self, filters: Filters) -> tuple[list[OrderLine], list[RefusedRow]]:
+        """Every order line within the filters, whatever the board would say to it.
+
+        Returns:
+            One order line per key, and the rows that are none or contradict each other.
+        """
+        found = Detection()
+        with (
+            closing(Database(self._source_url, read_only=True)) as database,
+            database.begin() as conn,
+        ):
+            shape = source.inspect_source(conn, self._source_table, self.mapping)
+            reader = source.SourceReader(conn, shape, self.mapping, filters, self._hash_seed())
+            reader.scan(())
+            rows = self._read(reader, found)
+        return resolve_duplicates(row for row, _ in rows)
 
     def _hash_seed(self) -> str:
         return "\x1f".join(sorted(self.board.active_titles))
@@ -240,34 +281,66 @@ class Detector:
         self, orders: list[tuple[OrderLine, str]], found: Detection, state: _State,
         request: Request,
     ) -> None:  # fmt: skip
+        gone = found.vanished or frozenset()
+        if request.keys is not None:
+            gone &= request.keys
+        wanted = [order.order_key for order, _ in orders]
         with self.state.begin() as conn:
-            holds = state.known_orders(conn, [order.order_key for order, _ in orders], self.mapping)
-            gone = found.vanished or frozenset()
-            customers = state.customers(conn, gone)
+            holds = state.known_orders(conn, [*wanted, *gone], self.mapping)
+        found.known_count = len(state.source_hashes)
         for order, source_hash in orders:
-            found.sizes[order.order_key] = frozenset(line.size_key for line in order.sizes)
-            if order.order_key in state.live.in_doubt:
-                found.in_doubt[order.order_key] = order.customer
+            key = order.order_key
+            found.sizes[key] = frozenset(line.size_key for line in order.sizes)
+            if self._waits(key, order.customer, found, state):
                 continue
-            there = holds.get(order.order_key)
-            comparison = compare(order, source_hash, there, self.mapping)
-            if comparison.columns:
-                found.reported.append(
-                    ReportedChange(
-                        order.order_key, order.customer, comparison.change, comparison.columns
-                    )
-                )
-            elif comparison.action is None:
-                found.unchanged += 1
-                if there is not None and is_acknowledged(order, there):
-                    found.acknowledged.append((order.order_key, source_hash))
-            else:
+            there = holds.get(key)
+            comparison = compare(
+                order, source_hash, there, self.mapping, trusted=key in request.trusted
+            )
+            if comparison.same_under_another_hash:
+                found.rehashed.append((key, order.payload_hash))
+            if comparison.action is not None:
                 self._add_action(comparison.action, found, state, request)
-        found.reported += [
-            ReportedChange(key, customers[key], ChangeType.DELETED)
-            for key in sorted(gone)
-            if key not in state.live.in_doubt
-        ]
+                continue
+            found.unchanged += 1
+            same = comparison.same_under_another_hash
+            if there is not None and (same or is_acknowledged(order, there)):
+                found.acknowledged.append((key, source_hash))
+        for key in sorted(gone & holds.keys()):
+            self._vanished(holds[key], found, state, request)
+        if found.forgotten:
+            found.notices += (
+                f"{len(found.forgotten)} order line(s) are left out: a person resolved their"
+                " errors as forget",
+            )
+
+    def _waits(self, key: str, customer: str, found: Detection, state: _State) -> bool:
+        """Whether nothing can be said of an order now: in doubt, or taken out by a person."""
+        if key in state.live.in_doubt:
+            found.in_doubt[key] = customer
+            return True
+        if state.is_forgotten(key):
+            found.forgotten.add(key)
+            return True
+        return False
+
+    def _vanished(
+        self, there: KnownOrder, found: Detection, state: _State, request: Request
+    ) -> None:
+        """What the profile wants for an order that has left the source."""
+        if self._waits(there.order_key, there.customer, found, state):
+            return
+        policy = self.mapping.deleted
+        if policy is DeletedPolicy.REPORT:
+            found.reported.append(
+                ReportedChange(there.order_key, there.customer, ChangeType.DELETED)
+            )
+            return
+        action: OrderAction | None = archive_vanished(there)
+        if policy is DeletedPolicy.CANCEL:
+            action = compare_vanished(there, self.board.active_titles, self.mapping)
+        if action is not None:
+            self._add_action(action, found, state, request)
 
     def _add_action(
         self, action: OrderAction, found: Detection, state: _State, request: Request
@@ -276,25 +349,28 @@ class Detector:
         key = action.order.order_key
         errors = [e for e in state.errors.get(key, []) if not self._label_is_there(e, action)]
         again = request.only_failed
+        if action.change is ChangeType.DELETED and again and not errors:
+            return
         held = [
             e
             for e in errors
             if e.unit is Unit.ITEM and state.holds(e, action.order.payload_hash, again=again)
         ]
-        if held:
+        if held or state.is_ignored(key, "", action.order.payload_hash):
             found.held += held
             return
         lines = []
         for line in action.lines:
+            size_key, payload_hash = line.line.size_key, line.line.payload_hash
             stopped = [
                 e
                 for e in errors
                 if e.unit is Unit.SUBITEM
-                and e.size_key == line.line.size_key
-                and state.holds(e, line.line.payload_hash, again=again)
+                and e.size_key == size_key
+                and state.holds(e, payload_hash, again=again)
             ]
             found.held += stopped
-            if not stopped:
+            if not stopped and not state.is_ignored(key, size_key, payload_hash):
                 lines.append(line)
         if action.operation is None and not lines:
             return
@@ -324,13 +400,17 @@ class _State:
     source_hashes: list[tuple[str, str]]
     live: LiveKeys
     errors: dict[str, list[OpenError]]
+    decided: dict[str, list[Decision]]
     now: datetime
 
     @classmethod
     def read(cls, conn: Connection, tables: Tables, board_id: str) -> _State:
         exists = bool(engine.columns_of(conn, tables.production.name))
         errors: dict[str, list[OpenError]] = {}
+        decided: dict[str, list[Decision]] = {}
         if exists:
+            for decision in refused.decisions(conn, tables, board_id):
+                decided.setdefault(decision.order_key, []).append(decision)
             for error in refused.open_errors(conn, tables, board_id):
                 errors.setdefault(error.order_key, []).append(error)
         return cls(
@@ -342,6 +422,7 @@ class _State:
             if exists
             else LiveKeys(frozenset(), frozenset()),
             errors=errors,
+            decided=decided,
             now=engine.now(conn),
         )
 
@@ -352,10 +433,28 @@ class _State:
             return {}
         return known.known_orders(conn, self.tables, self.board_id, list(keys), mapping)
 
-    def customers(self, conn: Connection, keys: Collection[str]) -> dict[str, str]:
-        if not (self.exists and keys):
-            return {}
-        return known.customers_of(conn, self.tables, self.board_id, keys)
+    def is_forgotten(self, key: str) -> bool:
+        """Whether a person has decided not to publish the order line any more."""
+        return any(
+            d.resolution is Resolution.FORGET and d.unit is Unit.ITEM
+            for d in self.decided.get(key, ())
+        )
+
+    def is_ignored(self, key: str, size_key: str, payload_hash: str) -> bool:
+        """Whether a person has decided to leave an order line ("") or size line as it is.
+
+        A refusal of ours that a person ignores is judged anew in every run, so it holds nothing.
+        One without a payload is about the item, whatever the order's data.
+        """
+        return any(
+            d.resolution is Resolution.FORGET
+            or (
+                d.payload_hash in (None, payload_hash)
+                and (d.from_monday or d.error_type in FOR_A_PERSON)
+            )
+            for d in self.decided.get(key, ())
+            if d.size_key == size_key
+        )
 
     def holds(self, error: OpenError, payload_hash: str, *, again: bool) -> bool:
         """Whether an open ERR row keeps this payload from being sent now."""

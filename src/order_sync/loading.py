@@ -8,15 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from pathlib import Path
 
 from order_sync.config import Settings
-from order_sync.csv_orders import Cell, CsvOrders, open_csv
 from order_sync.db import source_load
 from order_sync.db.engine import Database
 from order_sync.db.schema import Tables, build_tables
 from order_sync.db.upgrade import ensure_tables
 from order_sync.errors import ConfigError
+from order_sync.order_files.cells import Cell
+from order_sync.order_files.columns import OrderFile
 from order_sync.rules.mapping import Mapping
 
 
@@ -39,21 +39,6 @@ class LoadReport:
     absent: tuple[str, ...]  # columns of the profile the file lacks; they stay empty
 
 
-def open_orders(path: Path, mapping: Mapping) -> CsvOrders:
-    """The orders of a file, its header checked.
-
-    Raises:
-        ConfigError: not a CSV file, or one that does not fit the profile.
-    """
-    if path.suffix.lower() != ".csv":
-        raise ConfigError(
-            f"{path.name}: {path.suffix or 'a file without an ending'} is not supported"
-            " in this version",
-            hint="save it as CSV (comma-separated, UTF-8) and load that",
-        )
-    return open_csv(path, mapping)
-
-
 def rows_present(settings: Settings) -> int:
     """Rows the source table holds now; 0 when there is none."""
     with (
@@ -63,7 +48,7 @@ def rows_present(settings: Settings) -> int:
         return source_load.row_count(conn, settings.source.table) or 0
 
 
-def load(settings: Settings, mapping: Mapping, orders: CsvOrders, mode: LoadMode) -> LoadReport:
+def load(settings: Settings, mapping: Mapping, orders: OrderFile, mode: LoadMode) -> LoadReport:
     """Write every row of `orders` to the source table, all or none.
 
     Raises:
@@ -105,7 +90,7 @@ def _refuse_own_tables(table: str, tables: Tables) -> None:
         )
 
 
-def _counted(orders: CsvOrders, unreadable: Counter[str]) -> Iterator[dict[str, Cell]]:
+def _counted(orders: OrderFile, unreadable: Counter[str]) -> Iterator[dict[str, Cell]]:
     """The rows, with a count of the cells that are text where a number or date belongs."""
     wanted = {name: kind for name, kind in orders.columns if kind != "TEXT"}
     for row in orders.rows():

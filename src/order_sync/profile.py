@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from order_sync.errors import ConfigError
 from order_sync.rules.mapping import (
+    DeletedPolicy,
     GroupRule,
     Kind,
     LabelPolicy,
@@ -32,7 +33,8 @@ RESERVED_FIELDS = frozenset(
     {
         "title", "group", "group_id", "group_key", "updatedate", "item id", "board_id",
         "order_key", "customer_name", "payload_hash", "source_hash", "original_data",
-        "update_operation", "update_fields", "next_try_at", "created_date", "last_run_id",
+        "update_operation", "update_fields", "change_type", "next_try_at", "created_date",
+        "last_run_id",
     }
 )  # fmt: skip
 RESERVED_PREFIXES = ("stg_", "err_", "mon_")
@@ -159,6 +161,15 @@ class SizesSection(_Section):
     ] = LabelPolicy.CREATE
 
 
+class DeletedSection(_Section):
+    """What becomes of orders on the board that have left the source."""
+
+    policy: Annotated[
+        DeletedPolicy,
+        Field(description="report: listed only; cancel: set to cancelled; archive: off the board"),
+    ] = DeletedPolicy.REPORT
+
+
 class ProfileFile(_Section):
     """A profile as it stands in its file."""
 
@@ -173,6 +184,7 @@ class ProfileFile(_Section):
     group: GroupSection
     customers: CustomersSection = CustomersSection(aliases={}, display_names={})
     sizes: SizesSection
+    deleted: DeletedSection = DeletedSection()
 
     def mapping(self) -> Mapping:
         """The profile as the rules use it."""
@@ -206,6 +218,7 @@ class ProfileFile(_Section):
             customer_season=order.customer_season,
             blank_rows=tuple(order.blank_rows),
             lookup=order.lookup,
+            deleted=self.deleted.policy,
         )
 
     def fingerprint(self) -> str:

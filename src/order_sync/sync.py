@@ -6,25 +6,21 @@ The steps decide nothing themselves: `rules/` decides, `db/` remembers, `monday/
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy import Connection
 
+from order_sync.board_run import hold_board, read_call, recover, stopped_by_signals
 from order_sync.config import Settings
 from order_sync.connection import connected, open_board
-from order_sync.db import batches, counting, groups, known, promotion, runs, staging
-from order_sync.db.engine import Database, board_lock
+from order_sync.db import batches, known, runs
+from order_sync.db.engine import Database
 from order_sync.db.runs import ReadCall, RunRef
-from order_sync.db.schema import Tables, build_tables
-from order_sync.db.staging import Unit
-from order_sync.db.upgrade import ensure_tables
-from order_sync.delivery.adopting import adopt_strangers
+from order_sync.db.schema import Tables
+from order_sync.delivery.adopting import adopt
 from order_sync.delivery.context import Delivery
 from order_sync.delivery.deliver import Deliverer
 from order_sync.delivery.groups import GroupBook
@@ -33,24 +29,23 @@ from order_sync.delivery.sender import Sender
 from order_sync.delivery.settling import Settler
 from order_sync.delivery.stage import stage
 from order_sync.detection import Detection, Detector, Request
-from order_sync.errors import ExitCode, GuardStopped, Interrupted, LockHeld, SyncError
+from order_sync.errors import ExitCode, GuardStopped, SyncError
+from order_sync.guards import Limits, is_strange_board, stopping_guards, strange_board
 from order_sync.monday.answers import Answer
 from order_sync.monday.board import BoardInfo
 from order_sync.monday.client import MondayClient
 from order_sync.monday.columns import BoardMap
-from order_sync.outcome import RefusedOrder, RunReport
-from order_sync.planning import (
-    estimated_calls,
-    is_strange_board,
-    strange_board_message,
-    wanted_labels,
-)
+from order_sync.outcome import RunReport
+from order_sync.plan_file import PlanFile
+from order_sync.planning import Survey, basis_of, calls_of_run, survey_of, wanted_labels
 from order_sync.progress import Progress
+from order_sync.reporting import count_report, judge, run_state
 from order_sync.rules.budget import Ledger
-from order_sync.rules.comparing import is_acknowledged
+from order_sync.rules.comparing import OrderAction, is_acknowledged
 from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import Mapping
 from order_sync.rules.states import BatchState, Operation, RunState
+from order_sync.rules.values import key_part
 
 ROUNDS = 5  # an order found on the board needs up to three: take it over, move it, write it
 
@@ -66,43 +61,32 @@ class Order:
     filters: Filters
     command: str
     only_failed: bool
-    max_creates: int | None
-    max_calls: int | None
+    limits: Limits
+    plan: PlanFile | None
 
 
 def run_sync(
     settings: Settings, mapping: Mapping, filters: Filters, progress: Progress, *,
-    command: str = "sync", only_failed: bool = False, max_creates: int | None = None,
-    max_calls: int | None = None,
+    command: str = "sync", only_failed: bool = False, limits: Limits | None = None,
+    plan: PlanFile | None = None,
 ) -> RunReport:  # fmt: skip
-    """Publish what is new, settle what is in doubt, and say what happened.
+    """Publish what differs, settle what is in doubt, and say what happened.
 
     Args:
         only_failed: look only at orders with an open ERR row, and do not wait until it is due.
-        max_creates: guard: stop before the first write when more order lines would be created.
-        max_calls: guard: stop when the run would probably need more HTTP requests.
+        limits: guards: stop before the first write when more would happen.
+        plan: do exactly what it says, or nothing; its filters replace `filters`.
 
     Raises:
         SyncError: the run stopped before its first write to the board.
     """
-    order = Order(settings, mapping, filters, command, only_failed, max_creates, max_calls)
-    board_id = settings.require_board()
-    settings.require_token()
-    tables = build_tables(mapping)
-    database = Database(settings.database.url)
-    asked = (tables, mapping, command, asdict(filters), board_id)
-    try:
-        database.run(lambda conn: ensure_tables(conn, tables))
-        with board_lock(database, board_id):
-            run = database.run(lambda conn: runs.start_run(conn, *asked))
-            with structlog.contextvars.bound_contextvars(run_id=run.run_id):
-                return asyncio.run(_Run(order, database, tables, run, progress).go())
-    except LockHeld as error:
-        exit_code, message = int(error.exit_code), error.message
-        database.run(lambda conn: runs.record_stopped_run(conn, *asked, exit_code, message))
-        raise
-    finally:
-        database.close()
+    filters = filters if plan is None else plan.filters
+    order = Order(settings, mapping, filters, command, only_failed, limits or Limits(), plan)
+
+    def work(database: Database, tables: Tables, run: RunRef) -> RunReport:
+        return asyncio.run(_Run(order, database, tables, run, progress).go())
+
+    return hold_board(settings, mapping, command, filters, work)
 
 
 @dataclass(frozen=True)
@@ -138,6 +122,7 @@ class _Run:
     delivery: Delivery | None = None
     first: Detection | None = None
     acted: set[str] = field(default_factory=set)  # order keys something was staged for
+    left_groups: set[str] = field(default_factory=set)  # titles of groups orders were moved out of
     notices: list[str] = field(default_factory=list)
 
     async def go(self) -> RunReport:
@@ -171,9 +156,9 @@ class _Run:
         )
         crew = _Crew.of(d, detector)
         try:
-            with _signals(d):
+            with stopped_by_signals(d):
                 self.progress.step("recovering what an earlier run left")
-                await d.write(self._recover, board)
+                await d.write(recover, self.tables, mapping, self.run, board)
                 self._guard_strange_board(board, info)
                 self.notices += [*board.notices, *await crew.groups.learn(info.groups)]
                 self._notice_emptied_board(board, info)
@@ -183,39 +168,16 @@ class _Run:
             d.close()
 
     def _saw_read(self, kind: str, answer: Answer) -> None:
-        call = ReadCall(
-            kind=kind,
-            sent_at=datetime.now(UTC) - timedelta(seconds=answer.duration_s),
-            http_status=answer.http_status or None,
-            duration_ms=round(answer.duration_s * 1000, 1),
-            cost=None if answer.complexity is None else answer.complexity.query,
-            monday_request_id=answer.request_id or None,
-            error_code=None if answer.problem is None else answer.problem.code,
-        )
+        call = read_call(kind, answer)
         if self.delivery is None:
             self.reads.append(call)
         else:
             self.delivery.saw_read(call)
 
-    def _recover(self, conn: Connection, board: BoardMap) -> None:
-        """What a dead run left: sent rows are in doubt, answered ones are promoted."""
-        run, tables = self.run, self.tables
-        in_doubt = staging.orphan_rows_to_unconfirmed(conn, tables, run)
-        in_doubt += groups.orphan_groups_to_unconfirmed(conn, tables, run)
-        runs.orphan_requests_to_unknown(conn, tables, run)
-        promotion.promote(conn, tables, self.order.mapping, run, board.subitem_board_id)
-        dead = runs.close_dead_batches(conn, tables, run)
-        if in_doubt or dead:
-            log.warning("an earlier run died", rows_in_doubt=in_doubt, batches=dead)
-
     def _guard_strange_board(self, board: BoardMap, info: BoardInfo) -> None:
         if is_strange_board(self.database, self.tables, board, info.items_count):
-            raise GuardStopped(
-                f"{strange_board_message(board, info.items_count)}: "
-                "creating orders could double them",
-                hint="learn the board first with: order-sync adopt (it comes with a later "
-                "version); restore the state tables if they were lost",
-            )
+            guard = strange_board(board, info.items_count)
+            raise GuardStopped(guard.message, hint=guard.hint)
 
     def _notice_emptied_board(self, board: BoardMap, info: BoardInfo) -> None:
         with self.database.begin() as conn:
@@ -227,38 +189,75 @@ class _Run:
             )
 
     async def _rounds(self, d: Delivery, crew: _Crew, info: BoardInfo) -> None:
-        """Detect, stage and deliver; again for what was settled or taken over meanwhile."""
+        """Detect, stage and deliver; again for what was settled, taken over or moved meanwhile."""
         keys: frozenset[str] | None = None
+        trusted: frozenset[str] = frozenset()
         for number in range(ROUNDS):
             self.progress.step("comparing source and board")
             crew.detector.board = d.board
-            request = Request(self.order.filters, keys, self.order.only_failed and number == 0)
+            only_failed = self.order.only_failed and number == 0
+            request = Request(self.order.filters, keys, only_failed, trusted)
             found = await d.in_thread(crew.detector.detect, request)
-            if self.first is None:
+            is_first = self.first is None
+            if is_first:
                 self.first = found
                 self.notices += found.notices
-                self._guard_size(found, crew.detector, info)
             try:
-                await self._round(d, crew, found, info)
+                survey = await self._survey(d, found, info)
             except SyncError as error:
                 d.stop(error)
-            # A moved order still has to be written.
-            moved = {a.order.order_key for a in found.actions if a.operation is Operation.MOVE}
-            keys = frozenset(d.touched | moved)
+                return
+            if is_first:
+                self._guard(survey, crew.detector)
+            try:
+                await self._round(d, crew, survey)
+            except SyncError as error:
+                d.stop(error)
+            moved = await self._moved(d, found)
+            keys = frozenset(d.touched | moved.keys())
+            trusted = frozenset(key for key, a in moved.items() if _is_true(a, trusted))
             d.touched.clear()
             if not keys or d.stopping is not None:
                 return
 
-    async def _round(self, d: Delivery, crew: _Crew, found: Detection, info: BoardInfo) -> None:
-        if info.items_count != 0:
-            await adopt_strangers(d, found)
+    async def _survey(self, d: Delivery, found: Detection, info: BoardInfo) -> Survey:
+        """Look new orders up on the board, unless it has been empty all along."""
+        if info.items_count == 0:
+            return Survey(found)
+
+        async def taken(ids: set[str]) -> set[str]:
+            return await d.read(known.item_ids_taken, d.tables, d.run.board_id, ids)
+
+        return await survey_of(d, found, taken)
+
+    async def _moved(self, d: Delivery, found: Detection) -> dict[str, OrderAction]:
+        """Orders that stand in their new group now and still have to be written."""
+        moves = {a.order.order_key: a for a in found.actions if len(a.steps) > 1}
+        there = await d.read(known.known_orders, d.tables, d.run.board_id, moves.keys(), d.mapping)
+        return {
+            key: action
+            for key, action in moves.items()
+            if key in there and key_part(there[key].group) == key_part(action.order.group_title)
+        }
+
+    async def _round(self, d: Delivery, crew: _Crew, survey: Survey) -> None:
+        found = survey.found
+        if survey.strangers or survey.strange_lines:
+            await adopt(d, survey.strangers, survey.strange_lines)
         self.progress.step("staging")
         self.acted |= {action.order.order_key for action in found.actions}
+        self.left_groups |= {
+            a.known.group for a in found.actions if a.operation is Operation.MOVE and a.known
+        }
         batch_ids = await stage(d, found)
         self.progress.total(sum(len(a.lines) + (a.operation is not None) for a in found.actions))
         self.progress.step("sending")
         labels = wanted_labels(found.actions, d.mapping, crew.detector)
-        titles = [a.order.group_title for a in found.actions if a.operation is not None]
+        titles = [
+            a.order.group_title
+            for a in found.actions
+            if a.operation in (Operation.CREATE, Operation.MOVE)
+        ]
         try:
             await make_labels(d, crew.sender, labels)
             await crew.groups.want(titles)
@@ -267,23 +266,16 @@ class _Run:
             d.stop(error)
         await d.write(self._close_round, found, batch_ids, d.stopping)
 
-    def _guard_size(self, found: Detection, detector: Detector, info: BoardInfo) -> None:
-        creates = sum(action.is_new for action in found.actions)
-        limit = self.order.max_creates
-        if limit is not None and creates > limit:
-            raise GuardStopped(
-                f"{creates} order lines would be created, --max-creates allows {limit}",
-                hint="look at them with: order-sync plan; then raise the limit or use filters",
-            )
-        calls = estimated_calls(
-            found, detector, self.order.settings.monday.batch_size, info.items_count
-        )
-        limit = self.order.max_calls
-        if limit is not None and calls > limit:
-            raise GuardStopped(
-                f"the run would need about {calls} calls, --max-calls allows {limit}",
-                hint="raise the limit, or send less with filters or --limit",
-            )
+    def _guard(self, survey: Survey, detector: Detector) -> None:
+        """Stop before the first write when more would happen, or something else, than was meant."""
+        batch_size = self.order.settings.monday.batch_size
+        documents, reading = calls_of_run(survey, detector, batch_size)
+        reads = 0 if self.delivery is None else self.delivery.tally.read_calls
+        calls = reads + reading + len(documents)
+        for guard in stopping_guards(survey.found, calls, self.order.limits):
+            raise GuardStopped(guard.message, hint=guard.hint)
+        if self.order.plan is not None:
+            self.order.plan.require_same(basis_of(survey, detector))
 
     def _close_round(
         self, conn: Connection, found: Detection, batch_ids: list[str], stopping: SyncError | None
@@ -298,6 +290,7 @@ class _Run:
             if (key := action.order.order_key) in there
             and is_acknowledged(action.order, there[key])
         ]
+        known.store_hashes(conn, tables, board_id, found.rehashed)
         known.acknowledge_source(conn, tables, board_id, [*done, *found.acknowledged])
         paused = stopping is not None and stopping.exit_code is ExitCode.PAUSED
         for batch_id in batch_ids:
@@ -305,83 +298,17 @@ class _Run:
                 conn, tables, batch_id, stopped=BatchState.PAUSED if paused else None
             )
 
-    # The end
-
     def _report(self, conn: Connection, d: Delivery, settler: Settler) -> RunReport:
         """Count the rows, decide the exit code, close the run."""
-        first = self.first or Detection()
-        counts = counting.count_run(conn, self.tables, self.run)
-        scope = None if first.vanished is not None else first.scope_keys
-        errors = counting.open_errors_of(conn, self.tables, self.run.board_id, scope)
-        done = counts.done
-        open_keys = self.acted - {error.order_key for error in errors}
-        unfinished = known.unacknowledged(conn, self.tables, self.run.board_id, open_keys)
-        report = RunReport(
-            run_id=self.run.run_id,
-            board_id=self.run.board_id,
-            board_name=d.board.name,
-            seconds=time.monotonic() - self.began,
-            rows_read=first.rows,
-            blank_rows=first.blank_rows,
-            unchanged=first.unchanged,
-            orders_planned=len(first.actions),
-            orders_created=done.get((Unit.ITEM, Operation.CREATE), 0),
-            orders_updated=done.get((Unit.ITEM, Operation.UPDATE), 0),
-            orders_adopted=d.tally.adopted,
-            size_lines_created=done.get((Unit.SUBITEM, Operation.CREATE), 0),
-            size_lines_updated=done.get((Unit.SUBITEM, Operation.UPDATE), 0),
-            groups_created=d.tally.groups_created,
-            labels_created=d.tally.labels_created,
-            read_calls=d.tally.read_calls,
-            write_calls=d.tally.write_calls,
-            retries=d.tally.retries,
-            refused=tuple(
-                RefusedOrder(
-                    e.order_key, e.customer, e.error_type, e.error_message, e.field, e.value,
-                    e.size_key,
-                )
-                for e in errors
-            ),
-            reported=tuple(first.reported),
-            in_doubt=counts.in_doubt,
-            pending=max(counts.pending, unfinished),
-            warnings=first.warnings,
-            customers=counts.customers,
-            notices=tuple(dict.fromkeys(self.notices)),
+        emptied = known.groups_without_items(conn, self.tables, self.run.board_id, self.left_groups)
+        self.notices += [f'the group "{title}" is empty now; it stays' for title in emptied]
+        counted = count_report(
+            conn, d, self.first or Detection(), self.acted, tuple(dict.fromkeys(self.notices)),
+            time.monotonic() - self.began,
         )  # fmt: skip
-        self._judge(report, d.stopping or (settler.last_error if counts.in_doubt else None))
-        self._close_run_in(conn, _run_state(report.exit_code), self._figures(report, first))
-        return report
-
-    def _judge(self, report: RunReport, stop: SyncError | None) -> None:
-        if isinstance(stop, Interrupted):
-            report.exit_code = stop.signal_exit
-        elif stop is not None:
-            report.exit_code = stop.exit_code
-        elif report.refused or report.reported or report.in_doubt or report.pending:
-            report.exit_code = ExitCode.ROWS_LEFT
-        if stop is not None:
-            report.message, report.hint = stop.message, stop.hint
-
-    def _figures(self, report: RunReport, first: Detection) -> dict[str, object]:
-        changes = [change.change.name.lower() for change in report.reported]
-        return {
-            "board_name": report.board_name,
-            "orders_read": report.rows_read,
-            "orders_new": sum(action.is_new for action in first.actions),
-            "orders_changed": changes.count("changed"),
-            "orders_cancelled": changes.count("cancelled"),
-            "orders_deleted": changes.count("deleted"),
-            "orders_unchanged": report.unchanged,
-            "orders_created": report.orders_created,
-            "subitems_created": report.size_lines_created,
-            "groups_created": report.groups_created,
-            "rows_refused": len(report.refused),
-            "rows_in_doubt": report.in_doubt,
-            "api_calls": report.read_calls + report.write_calls,
-            "exit_code": int(report.exit_code),
-            "error_message": report.message or None,
-        }
+        judge(counted.report, d.stopping or (settler.last_error if counted.in_doubt else None))
+        self._close_run_in(conn, run_state(counted.report.exit_code), counted.figures())
+        return counted.report
 
     def _finish_stopped(self, error: SyncError) -> None:
         """Close the run's row; the reason it stopped is told even if this fails."""
@@ -398,29 +325,7 @@ class _Run:
         runs.finish_run(conn, self.tables, self.run.run_id, state, values)
 
 
-def _run_state(code: ExitCode) -> RunState:
-    return {
-        ExitCode.DONE: RunState.COMPLETED,
-        ExitCode.ROWS_LEFT: RunState.COMPLETED_WITH_ERRORS,
-        ExitCode.PAUSED: RunState.PAUSED,
-        ExitCode.INTERRUPTED: RunState.STOPPED,
-        ExitCode.TERMINATED: RunState.STOPPED,
-    }.get(code, RunState.FAILED)
-
-
-@contextmanager
-def _signals(delivery: Delivery) -> Iterator[None]:
-    """SIGINT and SIGTERM end the run after the requests in flight are recorded."""
-    loop = asyncio.get_running_loop()
-    exits = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
-    installed = []
-    for number, code in exits.items():
-        # Not the main thread, or not Unix: Python's own handling stays.
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, delivery.stop, Interrupted(code))
-            installed.append(number)
-    try:
-        yield
-    finally:
-        for number in installed:
-            loop.remove_signal_handler(number)
+def _is_true(action: OrderAction, trusted: frozenset[str]) -> bool:
+    """Whether the known values of a moved order are what the board shows."""
+    there = action.known
+    return there is not None and (there.payload_hash is not None or there.order_key in trusted)

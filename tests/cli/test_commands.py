@@ -15,16 +15,17 @@ from order_sync.cli import looking, runs
 from order_sync.errors import Unreachable
 
 COMMANDS = [
-    "demo", "check", "load", "db", "plan", "sync", "retry", "status", "batches", "errors",
-    "sandbox",
+    "demo", "init", "check", "load", "db", "plan", "sync", "retry", "status", "batches", "errors",
+    "explain", "sandbox",
 ]  # fmt: skip
 LEAVES = [
-    ["demo"], ["check"], ["load"], ["db", "upgrade"], ["plan"], ["sync"], ["retry"], ["status"],
-    ["batches"], ["errors", "list"], ["errors", "show"], ["sandbox"],
+    ["demo"], ["init"], ["check"], ["load"], ["db", "upgrade"], ["plan"], ["sync"], ["retry"],
+    ["status"], ["batches"], ["errors", "list"], ["errors", "show"], ["errors", "resolve"],
+    ["explain"], ["sandbox"],
 ]  # fmt: skip
 READ_ONLY = [
     ["plan"], ["sync", "--dry-run"], ["status"], ["batches"], ["check"],
-    ["errors", "list"], ["errors", "show", "JOO-1"],
+    ["errors", "list"], ["errors", "show", "JOO-1"], ["explain", "JOO-1"],
 ]  # fmt: skip
 FILTERS = ["--customer", "--po", "--aag-season", "--customer-season", "--key"]
 

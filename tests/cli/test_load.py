@@ -1,14 +1,19 @@
-"""`load` puts a CSV file into the source table, all of it or nothing."""
+"""`load` puts a file of orders into the source table, all of it or nothing."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from openpyxl import Workbook
 
 from .conftest import HEADER, SAMPLE
 
+OLD_EXCEL = Path(__file__).parents[1] / "order_files" / "old-excel.xls"
 A = "JOO-1,JOHNNIE O,M01,WHITE,4755,12,7"
 B = "JOO-2,JOHNNIE O,M01,BLACK,4755,,3"
 
@@ -76,13 +81,95 @@ def test_unreadable_cells_are_kept_and_counted(run, folder, write_csv):
     assert query(folder, "SELECT S, M FROM ORDERS_UNIFIED")[0] == ("TBC", "soon")
 
 
-@pytest.mark.parametrize("name", ["orders.xlsx", "orders.parquet", "orders"])
-def test_another_format_exits_2_and_says_what_to_do(run, folder, name):
-    (folder / name).write_bytes(b"PK")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("orders", "no format order-sync reads"),
+        ("orders.txt", "no format order-sync reads"),
+        ("orders.csv", "an Excel file under another name"),
+        ("orders.xlsx", "cannot be read as .xlsx"),
+        ("orders.parquet", "an Excel file under another name"),
+    ],
+)
+def test_a_file_that_cannot_be_read_exits_2_and_says_what_to_do(run, folder, name, told):
+    (folder / name).write_bytes(b"PK\x03\x04")
     ended = run("load", name)
     assert ended.exit_code == 2
-    assert "not supported in this version" in ended.err
+    assert told in ended.err
+    assert "  do: " in ended.err
     assert [path.name for path in folder.iterdir()] == [name]
+
+
+def excel_file(path, **sheets):
+    book = Workbook()
+    book.remove(book.active)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    book.close()
+    return path
+
+
+def parquet_file(path, *rows):
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(column) for column in columns]
+    pq.write_table(pa.Table.from_arrays(arrays, names=HEADER.split(",")), path)
+    return path
+
+
+def test_excel_and_parquet_files_become_the_same_rows_as_csv(run, folder, write_csv):
+    typed = [("JOO-1", "JOHNNIE O", "M01", "WHITE", 4755, 12, 7),
+             ("JOO-2", "JOHNNIE O", "M01", "BLACK", 4755, None, 3)]  # fmt: skip
+    files = [
+        write_csv(A, B),
+        excel_file(folder / "orders.xlsx", Orders=[HEADER.split(","), *typed]),
+        parquet_file(folder / "orders.parquet", *typed),
+    ]
+    loaded = []
+    for file in files:
+        assert run("load", str(file)).exit_code == 0
+        loaded.append(query(folder, "SELECT *, typeof(S), typeof(M) FROM ORDERS_UNIFIED"))
+    assert len(loaded[0]) == 2
+    assert loaded[0] == loaded[1] == loaded[2]
+
+
+def test_a_sheet_is_chosen_by_name(run, folder):
+    header = HEADER.split(",")
+    path = excel_file(folder / "o.xlsx", May=[header, A.split(",")], June=[header, B.split(",")])
+    ended = run("load", str(path))
+    assert ended.exit_code == 2
+    assert "May, June" in ended.err
+    assert run("load", str(path), "--sheet", "June").exit_code == 0
+    assert query(folder, 'SELECT "AAG ORDER NUMBER" FROM ORDERS_UNIFIED') == [("JOO-2",)]
+
+
+def test_a_value_that_is_lost_leaves_the_table_as_it_was(run, folder, write_csv):
+    run("load", str(write_csv(A, B)))
+    rows = [HEADER.split(","), [*A.split(",")[:-1], "#REF!"]]
+    ended = run("load", str(excel_file(folder / "o.xlsx", Orders=rows)))
+    assert ended.exit_code == 2
+    assert "cell G2 (M) holds #REF!" in ended.err
+    assert query(folder, "SELECT count(*) FROM ORDERS_UNIFIED") == [(2,)]
+
+
+def test_a_file_without_orders_leaves_the_table_as_it_was(run, folder, write_csv):
+    run("load", str(write_csv(A, B)))
+    ended = run("load", str(write_csv()))
+    assert ended.exit_code == 2
+    assert "holds no rows" in ended.err
+    assert query(folder, "SELECT count(*) FROM ORDERS_UNIFIED") == [(2,)]
+
+
+def test_an_old_excel_file_is_loaded_with_a_note_on_what_it_cannot_show(run, folder):
+    ended = run("load", str(OLD_EXCEL))
+    assert ended.exit_code == 0
+    assert "note: old-excel.xls: in .xls files a cell with an error" in ended.err
+    columns = '"AAG ORDER NUMBER", "PO NUMBER", "EX FACTORY DATE", M'
+    assert query(folder, f"SELECT {columns} FROM ORDERS_UNIFIED") == [
+        ("JOO-1", "4755", "2025-09-26", 12)
+    ]
 
 
 def test_a_missing_file_exits_2(run):

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 
-from order_sync.db import engine, upgrade
+from order_sync.db import engine, refused, upgrade
 from order_sync.db.engine import Database
+from order_sync.db.refused import ErrorRow
 from order_sync.db.schema import build_tables
 from order_sync.db.staging import Unit
 from order_sync.errors import ConfigError, Unreachable
@@ -115,6 +116,39 @@ def test_an_upgrade_adds_the_column_and_keeps_the_rows(state, tables, shipped):
         assert upgrade.inspect_schema(conn, newer).is_current
         rows = conn.execute(newer.staging.select()).all()
     assert [(row.order_key, row.PLANNER) for row in rows] == [("a", None), ("b", None)]
+
+
+def as_version_1(state, tables, shipped):
+    """What a database of the first version holds: an error row, and no note column for it."""
+
+    def age(conn):
+        error = ErrorRow(Unit.ITEM, "a", "C", "N", "too_long", "data", "what, and what to do")
+        refused.store_errors(conn, tables, start(conn, tables, shipped), [error])
+        for table in (tables.errors, tables.errors_subitems):
+            name = engine.quoted(table.name)
+            conn.exec_driver_sql(f"ALTER TABLE {name} DROP COLUMN resolution_note")
+        conn.execute(tables.schema_version.update().values(version=1))
+
+    state.run(age)
+
+
+def test_tables_of_the_first_version_name_the_upgrade(state, tables, shipped):
+    as_version_1(state, tables, shipped)
+    with pytest.raises(ConfigError, match="resolution_note") as stop:
+        state.run(lambda conn: upgrade.ensure_tables(conn, tables))
+    assert "db upgrade" in stop.value.hint
+
+
+def test_an_upgrade_from_the_first_version_keeps_every_row(state, tables, shipped):
+    as_version_1(state, tables, shipped)
+    found = state.run(lambda conn: upgrade.upgrade(conn, tables))
+    assert (tables.errors.name, "resolution_note") in found.missing_columns
+    with state.begin() as conn:
+        assert upgrade.inspect_schema(conn, tables).is_current
+        rows = conn.execute(tables.errors.select()).all()
+    assert [(row.order_key, row.error_type, row.resolution_note) for row in rows] == [
+        ("a", "too_long", None)
+    ]
 
 
 def test_tables_of_a_newer_version_are_left_alone(state, tables):

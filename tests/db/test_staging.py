@@ -300,25 +300,64 @@ def test_tries_of_all_runs_add_up_until_a_person_has_to_decide(state, tables, sh
     assert state.run(work) == [(4, False), (8, False), (12, True), (16, True)]
 
 
-def test_a_move_changes_the_group_and_nothing_else(state, tables, shipped):
+@pytest.mark.parametrize("was_all", [True, False])
+def test_a_move_changes_the_group_and_is_acknowledged_when_nothing_else_was_needed(
+    state, tables, shipped, was_all
+):
     def work(conn):
         run = start(conn, tables, shipped)
-        accept(
-            conn, tables, send(conn, tables, run, stage_items(conn, tables, run, "a")),
-            acknowledged=False,
-        )  # fmt: skip
+        accept(conn, tables, send(conn, tables, run, stage_items(conn, tables, run, "a")))
         promote(conn, tables, shipped, run)
         conn.execute(tables.production.update().values({"Group": "OLD", "group_id": "old"}))
-        before = known.known_orders(conn, tables, BOARD, ["a"], shipped)["a"]
         title = "GREYSON CLOTHIERS 2025 FALL"
         groups.see_groups(conn, tables, run, [(title.casefold(), title, "new")])
         batch = stage_items(conn, tables, run, "a", operation=Operation.MOVE)
-        accept(conn, tables, send(conn, tables, run, batch))
+        known.withdraw(conn, tables, BOARD, Unit.ITEM, [("a", "")])
+        before = known.known_orders(conn, tables, BOARD, ["a"], shipped)["a"]
+        accept(conn, tables, send(conn, tables, run, batch), acknowledged=was_all)
         promote(conn, tables, shipped, run)
         return before, known.known_orders(conn, tables, BOARD, ["a"], shipped)["a"]
 
     before, after = state.run(work)
-    assert after == replace(before, group="GREYSON CLOTHIERS 2025 FALL")
+    digest = "h" * 64 if was_all else None
+    assert before.payload_hash is None
+    assert after == replace(
+        before, group="GREYSON CLOTHIERS 2025 FALL", payload_hash=digest
+    )  # fmt: skip
+
+
+def test_an_archived_order_and_its_lines_leave_what_the_board_is_known_to_hold(
+    state, tables, shipped
+):
+    def work(conn):
+        run = start(conn, tables, shipped)
+        batch = stage_items(conn, tables, run, "a", "b")
+        accept(conn, tables, send(conn, tables, run, batch))
+        staging.hand_down_parents(conn, tables, batch)
+        for key in ("a", "b"):
+            rows = [line_row(conn, run, batch, key, "M", parent_item="1")]
+            assert staging.stage_rows(conn, tables.staging_subitems, rows) == []
+        request = send(conn, tables, run, batch, Unit.SUBITEM)
+        lines = staging.rows_of_request(
+            conn, tables, Unit.SUBITEM, request.request_id, RowState.SENDING
+        )
+        staging.record_outcomes(
+            conn, tables, Unit.SUBITEM,
+            [Outcome(row, Event.ACCEPTED, item_id=f"7{row.stg_id}") for row in lines],
+        )  # fmt: skip
+        promote(conn, tables, shipped, run)
+        removal = stage_items(conn, tables, run, "a", operation=Operation.REMOVE)
+        accept(conn, tables, send(conn, tables, run, removal))
+        promote(conn, tables, shipped, run)
+        left = conn.execute(tables.production_subitems.select()).all()
+        return (
+            known.known_orders(conn, tables, BOARD, ["a", "b"], shipped),
+            [row.order_key for row in left],
+        )
+
+    orders, lines = state.run(work)
+    assert list(orders) == ["b"]
+    assert lines == ["b"]
 
 
 def test_a_settled_request_is_no_doubt_any_more(state, tables, shipped):

@@ -12,7 +12,6 @@ from order_sync.rules.columns import (
     length_refusals,
     missing_labels,
     missing_size_labels,
-    quantity_value,
     size_values,
     wire_value,
     wire_values,
@@ -75,7 +74,6 @@ def test_a_creation_leaves_blanks_out_and_an_update_clears_them():
 def test_nothing_but_label_and_pieces_is_written_to_a_subitem(mapping, row):
     size = read_order(row, mapping).sizes[0]
     assert size_values(mapping, size.label, size.quantity) == {"Size": "S", "Order Qty": 22}
-    assert quantity_value(mapping, 0) == {"Order Qty": 0}
 
 
 def test_a_text_at_the_limit_passes_and_one_over_it_is_refused_never_cut(mapping, row):

@@ -48,5 +48,5 @@ if __name__ == "__main__":
     install()
     from order_sync.cli import main
 
-    sys.argv = ["order-sync", "sync"]
+    sys.argv = ["order-sync", "sync", *sys.argv[1:]]
     main()

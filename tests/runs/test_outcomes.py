@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from order_sync.errors import ExitCode, GuardStopped
-from order_sync.planning import make_plan
-from order_sync.progress import Silent
+from order_sync.guards import Limits
 from order_sync.rules.filters import Filters
 from order_sync.rules.states import ChangeType
 
@@ -21,10 +20,6 @@ BAD = {
     "too_long": order("GRE-12", NOTES="n" * 2_001),
     "missing_customer": order("GRE-13", CUSTOMER_NAME="N/A"),
 }
-
-
-def plan(world, filters=None):
-    return make_plan(world.settings, MAPPING, filters or Filters(), Silent())
 
 
 def test_bad_rows_stand_in_err_with_what_to_do_and_the_others_on_the_board(world):
@@ -107,23 +102,27 @@ def test_an_unknown_outcome_that_never_clears_ends_with_a_person(make_world):
     assert world.items() == []
 
 
-def test_a_changed_order_is_listed_and_not_sent(world):
+def test_a_changed_order_is_written_where_it_differs_and_nowhere_else(world):
     world.has_orders(*GOOD)
     world.sync()
-    before = world.mutations()
+    before = len(world.sandbox.request_log)
     world.has_orders(order("GRE-1", CUSTOMER_PRICE="30"), GOOD[1] | {"ORDER TYPE": "CANCELLED"})
 
-    listed = plan(world)
     report = world.sync()
 
-    assert report.exit_code is ExitCode.ROWS_LEFT
-    assert world.mutations() == before
-    expected = [
-        ("gre-1|m01y09|dean blue", ChangeType.CHANGED, ("CUSTOMER PRICE",)),
-        ("gre-2|m01y09|dean blue", ChangeType.CANCELLED, ("ORDER TYPE", "Size L", "Size M")),
-    ]
-    for found in (listed.reported, report.reported):
-        assert sorted((c.order_key, c.change, tuple(sorted(c.columns))) for c in found) == expected
+    assert report.exit_code is ExitCode.DONE
+    assert report.orders_done == {"CHANGED": 1, "CANCELLED": 1}
+    assert len(world.writes(before)) == 4  # a price, an order type, two sizes
+    shown = {item.name[-5:]: item for item in world.items()}
+    assert shown["GRE-1"].values["CUSTOMER PRICE"] == "30"
+    assert shown["GRE-1"].values["ORDER TYPE"] == "RECEIVED"
+    assert shown["GRE-2"].values["CUSTOMER PRICE"] == "28.86"
+    assert shown["GRE-2"].values["ORDER TYPE"] == "CANCELLED"
+    assert world.lines_on_board() == [
+        ("M01Y09 DEAN BLUE GRE-1", "L", "4"), ("M01Y09 DEAN BLUE GRE-1", "M", "3"),
+        ("M01Y09 DEAN BLUE GRE-2", "L", "0"), ("M01Y09 DEAN BLUE GRE-2", "M", "0"),
+    ]  # fmt: skip
+    assert world.sync().write_calls == 0
 
 
 def test_an_order_that_left_the_source_is_listed_only_when_the_whole_source_was_read(world):
@@ -138,27 +137,11 @@ def test_an_order_that_left_the_source_is_listed_only_when_the_whole_source_was_
     assert len(world.items()) == 2
 
 
-def test_a_plan_writes_nothing_and_says_what_the_run_then_does(world):
-    rows = [*GOOD, order("JOO-1", CUSTOMER_NAME="JOHNNIE O")]
-    world.has_orders(*rows, BAD["unknown_label"])
-
-    found = plan(world)
-
-    assert world.mutations() == 0
-    assert world.query("SELECT name FROM sqlite_master WHERE name LIKE '%MON_%'") == []
-    report = world.sync()
-    assert found.orders_to_send == report.orders_created == 3
-    assert sum(c.size_lines for c in found.customers) == report.size_lines_created
-    assert len(found.new_groups) == report.groups_created
-    assert len(found.refused) == len(report.refused) == 1
-    assert found.calls_estimated == report.read_calls + report.write_calls
-
-
-@pytest.mark.parametrize("guard", [{"max_creates": 1}, {"max_calls": 3}])
-def test_a_guard_stops_the_run_before_it_writes(world, guard):
+@pytest.mark.parametrize("limits", [Limits(max_creates=1), Limits(max_calls=3)])
+def test_a_guard_stops_the_run_before_it_writes(world, limits):
     world.has_orders(*GOOD)
     with pytest.raises(GuardStopped):
-        world.sync(**guard)
+        world.sync(limits=limits)
     assert world.mutations() == 0
     assert world.query("SELECT status, exit_code FROM MON_SyncRuns") == [("STOPPED", 8)]
 

@@ -12,13 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from order_sync.config import Settings, load_settings
-from order_sync.outcome import RunReport
+from order_sync.errors import ExitCode
+from order_sync.outcome import Plan, RunReport
+from order_sync.planning import make_plan
 from order_sync.profile import load_profile
+from order_sync.profiles import __path__ as profile_folders
 from order_sync.progress import Silent
 from order_sync.rules.filters import Filters
+from order_sync.rules.mapping import Mapping
 from order_sync.rules.reading import needed_columns
 from order_sync.sandbox import Sandbox, SandboxServer
 from order_sync.sync import run_sync
+
+from .comparing import differences
+from .writes import Write, writes_of
 
 MAPPING = load_profile("customer-master-schedule")
 TOKEN = "a-token-that-must-never-be-seen"
@@ -56,6 +63,7 @@ class World:
     server: SandboxServer
     board: Any
     extra: dict[str, str] = field(default_factory=dict)
+    mapping: Mapping = MAPPING
 
     @property
     def path(self) -> Path:
@@ -102,16 +110,27 @@ class World:
     # Runs
 
     def sync(self, filters: Filters | None = None, **options: Any) -> RunReport:
-        return run_sync(self.settings, MAPPING, filters or Filters(), Silent(), **options)
+        return run_sync(self.settings, self.mapping, filters or Filters(), Silent(), **options)
 
-    def sync_that_dies(self, step: str, number: int) -> int:
+    def plan(self, filters: Filters | None = None, **options: Any) -> Plan:
+        return make_plan(self.settings, self.mapping, filters or Filters(), Silent(), **options)
+
+    def treats_vanished_orders(self, policy: str) -> None:
+        """Go on with the profile that reports, cancels or archives what has left the source."""
+        text = Path(profile_folders[0], "customer-master-schedule.toml").read_text("utf-8")
+        path = self.folder / f"{policy}.toml"
+        path.write_text(text.replace('policy = "report"', f'policy = "{policy}"'), "utf-8")
+        self.extra["ORDER_SYNC_PROFILE"] = str(path)
+        self.mapping = load_profile(str(path))
+
+    def sync_that_dies(self, step: str, number: int, *arguments: str) -> int:
         """Run `sync` in a process that kills itself at a step; returns its exit code."""
         environ = {
             "PATH": os.environ["PATH"], "HOME": str(self.folder), "DIE_AT": step,
             "DIE_ON": str(number), "PYTHONWARNINGS": "error",
         }  # fmt: skip
         done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("dying.py"))],
+            [sys.executable, str(Path(__file__).with_name("dying.py")), *arguments],
             env=environ | self.environ,
             cwd=self.folder,
             capture_output=True,
@@ -141,6 +160,13 @@ class World:
 
     def mutations(self) -> int:
         return sum(entry.kind == "mutation" for entry in self.sandbox.request_log)
+
+    def writes(self, since: int = 0) -> list[Write]:
+        """What the mutations after the first `since` requests asked of items and subitems."""
+        return writes_of(self.sandbox.request_log[since:], self.title_of)
+
+    def title_of(self, board_id: str, column_id: str) -> str:
+        return self.sandbox.account.board(board_id).columns[column_id].title
 
     def errors(self) -> list[tuple[str, str]]:
         return self.query(
@@ -172,3 +198,16 @@ class World:
             "WHERE stg_status NOT IN ('PROMOTED', 'API_FAILED') GROUP BY 1"
         )
         assert live == []
+
+    def assert_board_shows(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Every mapped column, name, group and size is what these rows say, and MON_* agrees."""
+        found = differences(rows, self.items(), self.query)
+        assert not found, "\n".join(found)
+
+    def assert_nothing_left_to_do(self, **options: Any) -> None:
+        """A further run is content and writes nothing."""
+        began = len(self.sandbox.request_log)
+        report = self.sync(**options)
+        assert report.exit_code is ExitCode.DONE, (report.message, report.refused)
+        assert self.writes(began) == []
+        assert len(self.sandbox.request_log) - began <= 3

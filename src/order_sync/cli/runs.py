@@ -4,14 +4,24 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from order_sync.cli.command import command
+from order_sync.cli.kestra import speak_kestra, tell_plan, tell_report
 from order_sync.cli.progress import watched
 from order_sync.cli.session import Session
+from order_sync.errors import ConfigError
+from order_sync.progress import Progress, Silent
+from order_sync.rules.filters import Filters
+
+if TYPE_CHECKING:
+    from order_sync.guards import Limits
+    from order_sync.plan_file import PlanFile
 
 MaxCreates = Annotated[
     int | None,
@@ -23,6 +33,17 @@ MaxCalls = Annotated[
     typer.Option("--max-calls", metavar="N", min=0,
                  help="Stop before the first write if more calls would be needed."),
 ]  # fmt: skip
+MaxRemovals = Annotated[
+    str,
+    typer.Option("--max-removals", metavar="N",
+                 help="Stop before the first write if more orders that left the source would be"
+                 " cancelled or archived: a number, or a share of the known ones such as 10%."),
+]  # fmt: skip
+DEFAULT_REMOVALS = "5%"
+Kestra = Annotated[
+    bool,
+    typer.Option("--kestra", help="Print outputs and metrics as Kestra reads them, and no more."),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,42 +52,93 @@ def add_to(app: typer.Typer) -> None:
     command(app, "retry", filtered=True)(retry)
 
 
-def plan(session: Session) -> int:
+def plan(
+    session: Session,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Every order with its old and new values.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write the plan for: sync --plan FILE."),
+    ] = None,
+    max_creates: MaxCreates = None,
+    max_calls: MaxCalls = None,
+    max_removals: MaxRemovals = DEFAULT_REMOVALS,
+    kestra: Kestra = False,
+) -> int:
     """Show what a sync would do and cost. Writes nothing anywhere."""
-    from order_sync.cli.show_runs import plan_parts
+    from order_sync.guards import Limits
+
+    speak_kestra(session, kestra)
+    return _plan(session, Limits(max_creates, max_calls, max_removals), diff=diff, out=out)
+
+
+def _plan(session: Session, limits: Limits, *, diff: bool = False, out: Path | None = None) -> int:
+    from order_sync.cli.show_plan import plan_parts
     from order_sync.planning import make_plan
 
-    with watched() as progress:
-        made = make_plan(session.settings, session.profile, session.filters, progress)
-    session.result(asdict(made), *plan_parts(made))
+    with _watched(session) as progress:
+        made = make_plan(session.settings, session.profile, session.filters, progress, limits, out)
+    if session.kestra:
+        tell_plan(made, out)
+        return 0
+    share = made.cost.share_of_day
+    document = asdict(made) | {"cost": asdict(made.cost) | {"share_of_day": share}}
+    session.result(document, *plan_parts(made, diff=diff, out=out))
     return 0
 
 
 def sync(
     session: Session,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="The same as: plan.")] = False,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE",
+                     help="Do exactly what this plan says; exit 6 if anything has moved."),
+    ] = None,
     max_creates: MaxCreates = None,
     max_calls: MaxCalls = None,
+    max_removals: MaxRemovals = DEFAULT_REMOVALS,
+    kestra: Kestra = False,
+) -> int:  # fmt: skip
+    """Publish what is new or changed to the board, each order exactly once."""
+    from order_sync.guards import Limits
+    from order_sync.plan_file import read_plan
+
+    speak_kestra(session, kestra)
+    limits = Limits(max_creates, max_calls, max_removals)
+    if plan_file is None:
+        return _plan(session, limits) if dry_run else _run(session, limits)
+    if dry_run or session.filters != Filters():
+        raise ConfigError(
+            "--plan takes the filters of the plan and does it: leave out filters and --dry-run",
+            hint="to look at a plan again: order-sync plan --diff with the filters you need",
+        )
+    return _run(session, limits, planned=read_plan(plan_file))
+
+
+def retry(
+    session: Session,
+    max_creates: MaxCreates = None,
+    max_calls: MaxCalls = None,
+    max_removals: MaxRemovals = DEFAULT_REMOVALS,
+    kestra: Kestra = False,
 ) -> int:
-    """Publish new orders to the board, each exactly once."""
-    if dry_run:
-        return plan(session)
-    return _run(session, only_failed=False, max_creates=max_creates, max_calls=max_calls)
-
-
-def retry(session: Session, max_creates: MaxCreates = None, max_calls: MaxCalls = None) -> int:
     """Try refused orders again, without waiting until they are due."""
-    return _run(session, only_failed=True, max_creates=max_creates, max_calls=max_calls)
+    from order_sync.guards import Limits
+
+    speak_kestra(session, kestra)
+    return _run(session, Limits(max_creates, max_calls, max_removals), only_failed=True)
 
 
 def _run(
-    session: Session, *, only_failed: bool, max_creates: int | None, max_calls: int | None
+    session: Session, limits: Limits, *, only_failed: bool = False, planned: PlanFile | None = None
 ) -> int:
     from order_sync.cli.show_runs import report_parts
     from order_sync.sync import run_sync
 
     settings, profile = session.settings, session.profile
-    with watched() as progress:
+    with _watched(session) as progress:
         report = run_sync(
             settings,
             profile,
@@ -74,8 +146,15 @@ def _run(
             progress,
             command=session.name,
             only_failed=only_failed,
-            max_creates=max_creates,
-            max_calls=max_calls,
+            limits=limits,
+            plan=planned,
         )
-    session.result(asdict(report), *report_parts(report))
+    if session.kestra:
+        tell_report(session, report)
+    else:
+        session.result(asdict(report), *report_parts(report))
     return int(report.exit_code)
+
+
+def _watched(session: Session) -> AbstractContextManager[Progress]:
+    return nullcontext(Silent()) if session.kestra else watched()

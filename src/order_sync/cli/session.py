@@ -35,6 +35,7 @@ class Session:
     name: str  # of the command, as it is typed
     yes: bool = False
     json: bool = False
+    kestra: bool = False  # stdout holds Kestra's lines and nothing else
     env: str | None = None
     config: Path | None = None
     verbose: bool = False
@@ -57,6 +58,7 @@ class Session:
             raise
         except KeyboardInterrupt:
             self.err.print("interrupted", style="bold")
+            self._tell_kestra("interrupted", "interrupted", "", ExitCode.INTERRUPTED)
             return ExitCode.INTERRUPTED
         except Exception as error:
             if self.verbose:
@@ -80,6 +82,7 @@ class Session:
         if self.json:
             error = {"code": code, "message": message, "hint": hint, "problems": problems}
             write_json({"error": error})
+        self._tell_kestra(code, message, hint, exit_code)
         self.say(f"error: {message}", style="bold red")
         for problem in problems:
             if problem != message:
@@ -87,6 +90,12 @@ class Session:
         if hint:
             self.say(f"  do: {hint}", style="cyan")
         return exit_code
+
+    def _tell_kestra(self, code: str, message: str, hint: str, exit_code: ExitCode) -> None:
+        if self.kestra:
+            from order_sync.cli.kestra import tell_error
+
+            tell_error(self, code, message, hint, exit_code)
 
     # Settings ---------------------------------------------------------------------------------
 
@@ -110,13 +119,16 @@ class Session:
         return load_profile(self.settings.profile)
 
     def _level(self, settings: Settings) -> str:
-        """The level asked for; without one, people watch the progress and machines read info."""
+        """The level asked for; without one, people watch the progress and machines read info.
+
+        Kestra takes every line on stderr for a warning.
+        """
         chosen = "level" in settings.log.model_fields_set
         if self.verbose:
             return "debug" if chosen and settings.log.level == "debug" else "info"
         if chosen:
             return settings.log.level
-        return "warning" if sys.stderr.isatty() else "info"
+        return "warning" if self.kestra or sys.stderr.isatty() else "info"
 
     def _set_up_logs(self, level: str, style: Any, settings: Settings | None = None) -> None:
         from order_sync.logs import setup_logs

@@ -1,9 +1,10 @@
-"""load and db: they write the tables a run works on."""
+"""init, load and db: they write the settings, and the tables a run works on."""
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that help is quick
 
 from __future__ import annotations
 
+import shlex
 from contextlib import closing
 from dataclasses import asdict
 from enum import StrEnum
@@ -24,6 +25,7 @@ class Mode(StrEnum):
 
 
 def add_to(app: typer.Typer) -> None:
+    command(app, "init")(init)
     command(app, "load")(load)
     database = typer.Typer(
         no_args_is_help=True, rich_markup_mode=None, help="The tables order-sync works in."
@@ -32,19 +34,65 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(database, name="db")
 
 
+def init(
+    session: Session,
+    path: Annotated[
+        Path | None,
+        typer.Option("--path", metavar="FILE", help="Write this file, not order-sync.toml here."),
+    ] = None,
+    board_id: Annotated[
+        str | None, typer.Option("--board-id", metavar="ID", help="Set monday.board_id.")
+    ] = None,
+    database_url: Annotated[
+        str | None, typer.Option("--database-url", metavar="URL", help="Set database.url.")
+    ] = None,
+    source_table: Annotated[
+        str | None, typer.Option("--source-table", metavar="NAME", help="Set source.table.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file when there is one.")
+    ] = False,
+) -> None:
+    """Write an order-sync.toml with every setting explained."""
+    from order_sync.cli.show_setup import init_parts
+    from order_sync.config import CONFIG_FILE, find_config
+    from order_sync.starter_settings import Known, write_settings
+
+    file = (path or session.config or Path(CONFIG_FILE)).absolute()
+    write_settings(file, Known(board_id, database_url, source_table), replace=force)
+    option = "" if find_config(Path.cwd()) == file else f" --config {shlex.quote(str(file))}"
+    commands = [f"order-sync {name}{option}" for name in ("check", "load FILE", "plan")]
+    session.result(
+        {"path": str(file), "next": commands},
+        *init_parts(file, commands, has_board=board_id is not None),
+    )
+
+
 def load(
     session: Session,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, UTF-8, with a header line.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="CSV (UTF-8), Excel or Parquet; the first row names the columns."
+        ),
+    ],
     mode: Annotated[
         Mode, typer.Option("--mode", help="Replace the rows that are there, or add to them.")
     ] = Mode.REPLACE,
+    sheet: Annotated[
+        str | None,
+        typer.Option("--sheet", metavar="NAME", help="Of an Excel file with more than one."),
+    ] = None,
 ) -> int:
-    """Load a CSV file of orders into the source table."""
+    """Load a file of orders into the source table."""
     from order_sync import loading
     from order_sync.cli.show_setup import load_parts
+    from order_sync.order_files import open_orders
 
     settings = session.settings
-    orders = loading.open_orders(file, session.profile)
+    orders = open_orders(file, session.profile, sheet=sheet)
+    for notice in orders.notices:
+        session.say(f"note: {notice}", style="yellow")
     if mode is Mode.REPLACE:
         present = loading.rows_present(settings)
         question = f"{settings.source.table} holds {present:,} rows. Replace them?"

@@ -1,8 +1,9 @@
-"""How a load and an upgrade of the tables look."""
+"""How new settings, a load and an upgrade of the tables look."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from order_sync.cli.output import safe, table
@@ -13,6 +14,17 @@ from order_sync.loading import LoadMode, LoadReport
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+def init_parts(path: Path, commands: Sequence[str], *, has_board: bool) -> Iterator[RenderableType]:
+    """Where the settings are, what they still need, and the next three commands."""
+    yield line(f"{safe(path)} is written.", style="bold")
+    needed = "MONDAY_API_TOKEN" if has_board else "monday.board_id in it and MONDAY_API_TOKEN"
+    yield line(f"Set {needed}, and source.table if your orders are in a table already. Then:")
+    explained = ("is everything ready?", "unless your table is the source", "what a sync would do")
+    width = max(map(len, commands))
+    for command, why in zip(commands, explained, strict=True):
+        yield line(f"  {safe(command):<{width}}  # {why}", style="cyan")
 
 
 def load_parts(report: LoadReport) -> Iterator[RenderableType]:

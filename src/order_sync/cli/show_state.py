@@ -1,4 +1,4 @@
-"""How checks, the state of the tables and refused orders look."""
+"""How checks and the state of the tables look."""
 
 # ruff: noqa: PLC0415 - rich loads when there is something to show, so that help is quick
 
@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from order_sync.checks import CheckRow, Verdict
-from order_sync.cli.output import from_json_text, local_time, safe, table
+from order_sync.cli.output import local_time, safe, table
 from order_sync.cli.show_runs import counted
 from order_sync.db.reports import (
     BatchSummary,
-    ErrorDetail,
-    ErrorSummary,
     OnBoard,
     OpenErrors,
     RunSummary,
@@ -168,71 +166,3 @@ def _milestones(batch: BatchSummary) -> str:
     )
     seconds = [f"{(at - batch.start_time).total_seconds():.1f}" if at else "–" for at in places]
     return " · ".join(seconds) + " s"
-
-
-def error_list_parts(errors: Sequence[ErrorSummary]) -> Iterator[RenderableType]:
-    """Refused rows, each with what is wrong and what to do."""
-    from rich.padding import Padding
-    from rich.text import Text
-
-    if not errors:
-        yield line("No refused orders.", style="bold green")
-        return
-    for error in errors:
-        closed = f" ({error.resolution})" if error.resolved_at else ""
-        yield Text.assemble((safe(_order(error)), "bold"), f"  {error.code}{closed}", no_wrap=True)
-        yield Padding(Text(safe(error.message)), (0, 0, 0, 4))
-    yield line(
-        f"{counted(len(errors), 'refused row')}. next: order-sync errors show KEY", style="cyan"
-    )
-
-
-def _order(error: ErrorSummary) -> str:
-    size = f" / {error.size_key}" if error.size_key else ""
-    return (error.order_key or "(no key)") + size
-
-
-def error_parts(key: str, errors: Sequence[ErrorDetail]) -> Iterator[RenderableType]:
-    """Everything that is known of one order's refusals."""
-    if not errors:
-        yield line(f"No errors of {safe(key)}.", style="bold green")
-    for error in errors:
-        s = error.summary
-        yield line(f"{s.code}: {_order(s)}", style="bold")
-        yield line(f"  {safe(s.message)}")
-        for name, value in _facts(error):
-            yield line(f"  {name:<12} {safe(value)}")
-        yield from _json_lines("payload", error.payload)
-        yield from _json_lines("source row", error.original)
-
-
-def _facts(error: ErrorDetail) -> Iterator[tuple[str, object]]:
-    s = error.summary
-    closed = f"{local_time(s.resolved_at)} by {s.resolved_by} ({s.resolution})"
-    facts = (
-        ("customer", s.customer),
-        ("field", s.field),
-        ("value", s.value),
-        ("item", error.item_name),
-        ("group", error.group_name),
-        ("HTTP status", error.http_status),
-        ("refused at", local_time(s.created_at)),
-        ("tried again", f"{s.retry_count} times" if s.retry_count else ""),
-        ("next try", local_time(s.next_try_at)),
-        ("closed", closed if s.resolved_at else ""),
-        ("request", error.request_id),
-    )
-    return ((name, value) for name, value in facts if value not in (None, ""))
-
-
-def _json_lines(title: str, text: str | None) -> Iterator[RenderableType]:
-    content = from_json_text(text)
-    if content is None:
-        return
-    yield line(f"  {title}")
-    if not isinstance(content, dict):
-        yield line(f"    {safe(content)}")
-        return
-    for name, value in content.items():
-        if value not in (None, "", {}, []):
-            yield line(f"    {safe(name)}: {safe(value)}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from order_sync.db import engine
 from order_sync.db.runs import RunRef
 from order_sync.db.schema import Tables
-from order_sync.db.staging import chunks
+from order_sync.db.staging import Unit, chunks
 from order_sync.rules.comparing import KnownLine, KnownOrder
 from order_sync.rules.mapping import Mapping
 
@@ -59,27 +59,79 @@ def known_orders(
         ).mappings():
             lines.setdefault(line["order_key"], {})[line["size_key"]] = KnownLine(
                 line["size_key"], line["subitem_id"], line["Size"], line["Order Qty"],
-                line["payload_hash"],
+                line["payload_hash"], line["Title"],
             )  # fmt: skip
         for key, known_lines in lines.items():
             orders[key] = replace(orders[key], lines=known_lines)
     return orders
 
 
-def customers_of(
-    conn: Connection, tables: Tables, board_id: str, keys: Collection[str]
-) -> dict[str, str]:
-    """order_key -> customer of known order lines."""
-    p = tables.production
-    found: dict[str, str] = {}
-    for chunk in chunks(sorted(keys)):
-        rows = conn.execute(
-            select(p.c.order_key, p.c.customer_name).where(
-                p.c.board_id == board_id, p.c.order_key.in_(chunk)
-            )
+def withdraw(
+    conn: Connection, tables: Tables, board_id: str, unit: Unit, keys: Sequence[tuple[str, str]]
+) -> None:
+    """Forget that parts are acknowledged, because something is about to be sent for them.
+
+    A source that flips back meanwhile still differs from what is acknowledged, so it is written.
+
+    Args:
+        keys: (order_key, size_key); size_key is "" for items.
+    """
+    p, s = tables.production, tables.production_subitems
+    hashes: dict[str, None] = {"source_hash": None}
+    if unit is Unit.ITEM:
+        hashes["payload_hash"] = None
+    for chunk in chunks(sorted({key for key, _ in keys})):
+        conn.execute(
+            update(p).where(p.c.board_id == board_id, p.c.order_key.in_(chunk)).values(hashes)
         )
-        found.update({row[0]: row[1] for row in rows})
-    return found
+    if unit is Unit.SUBITEM and keys:
+        conn.execute(
+            update(s)
+            .where(
+                s.c.board_id == board_id,
+                s.c.order_key == bindparam("of_order"),
+                s.c.size_key == bindparam("of_size"),
+            )
+            .values(payload_hash=None),
+            [{"of_order": key, "of_size": size} for key, size in keys],
+        )
+
+
+def store_hashes(
+    conn: Connection, tables: Tables, board_id: str, hashes: Iterable[tuple[str, str]]
+) -> None:
+    """Store new payload hashes of orders whose values the board is known to show already."""
+    p = tables.production
+    parameters = [{"of_order": key, "new_hash": digest} for key, digest in hashes]
+    if parameters:
+        conn.execute(
+            update(p)
+            .where(p.c.board_id == board_id, p.c.order_key == bindparam("of_order"))
+            .values(payload_hash=bindparam("new_hash")),
+            parameters,
+        )
+
+
+def remove(conn: Connection, tables: Tables, board_id: str, keys: Collection[str]) -> None:
+    """Drop order lines, with their size lines, that the board holds no longer."""
+    for t in (tables.production_subitems, tables.production):
+        for chunk in chunks(sorted(keys)):
+            conn.execute(delete(t).where(t.c.board_id == board_id, t.c.order_key.in_(chunk)))
+
+
+def groups_without_items(
+    conn: Connection, tables: Tables, board_id: str, titles: Collection[str]
+) -> list[str]:
+    """Which of these groups hold no known order line any more, in alphabetical order."""
+    p = tables.production
+    used: set[str] = set()
+    for chunk in chunks(sorted(titles)):
+        used.update(
+            conn.execute(
+                select(p.c.Group).distinct().where(p.c.board_id == board_id, p.c.Group.in_(chunk))
+            ).scalars()
+        )
+    return sorted(set(titles) - used)
 
 
 @dataclass(frozen=True)
@@ -128,22 +180,33 @@ def adopt(
             )
         )
         for line in item.lines:
-            conn.execute(
-                tables.production_subitems.insert().values(
-                    {
-                        "board_id": run.board_id,
-                        "order_key": item.order_key,
-                        "size_key": line.size_key,
-                        "subitem_id": line.subitem_id,
-                        "parent_item_id": item.item_id,
-                        "subitem_board_id": subitem_board_id,
-                        "Title": line.name,
-                        "Size": line.label,
-                        "Order Qty": 0,  # unknown; written by the update that follows
-                        **stamp,
-                    }
-                )
-            )
+            adopt_line(conn, tables, run, subitem_board_id, item.order_key, item.item_id, line)
+
+
+def adopt_line(
+    conn: Connection, tables: Tables, run: RunRef, subitem_board_id: str, order_key: str,
+    item_id: str, line: FoundLine,
+) -> None:  # fmt: skip
+    """Take a found subitem of a known item into MON_* with unknown pieces."""
+    at = engine.now(conn)
+    conn.execute(
+        tables.production_subitems.insert().values(
+            {
+                "board_id": run.board_id,
+                "order_key": order_key,
+                "size_key": line.size_key,
+                "subitem_id": line.subitem_id,
+                "parent_item_id": item_id,
+                "subitem_board_id": subitem_board_id,
+                "Title": line.name,
+                "Size": line.label,
+                "Order Qty": 0,  # unknown; written by the update that follows
+                "created_date": at,
+                "UpdateDate": at,
+                "last_run_id": run.run_id,
+            }
+        )
+    )
 
 
 def item_ids_taken(
@@ -179,13 +242,15 @@ def acknowledge_source(
 ) -> None:
     """Store the source hash of orders all of whose parts monday.com has acknowledged."""
     p = tables.production
-    for order_key, source_hash in hashes:
+    parameters = [{"of_order": key, "new_hash": digest} for key, digest in hashes]
+    if parameters:
         conn.execute(
             update(p)
             .where(
                 p.c.board_id == board_id,
-                p.c.order_key == order_key,
+                p.c.order_key == bindparam("of_order"),
                 p.c.payload_hash.is_not(None),
             )
-            .values(source_hash=source_hash)
+            .values(source_hash=bindparam("new_hash")),
+            parameters,
         )

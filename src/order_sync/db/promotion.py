@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, and_, case, func, literal, null, select, update
 
-from order_sync.db import engine, refused
+from order_sync.db import engine, known, refused
 from order_sync.db.events import OrderEvent, add_events
 from order_sync.db.runs import RunRef
 from order_sync.db.schema import Tables
@@ -46,6 +46,7 @@ def _promote_items(conn: Connection, tables: Tables, mapping: Mapping, run: RunR
         return 0
     at = engine.now(conn)
     _move_items(conn, tables, run, at)
+    _remove_items(conn, tables, run)
     fields = [c.field for c in mapping.columns]
     names = [
         "board_id", "order_key", "Item ID", "Title", "Group", "group_id", "customer_name",
@@ -61,7 +62,7 @@ def _promote_items(conn: Connection, tables: Tables, mapping: Mapping, run: RunR
         func.coalesce(group_id, ""), s.c.stg_customer_batch, *(s.c[f] for f in fields),
         _acknowledged_hash(s), literal(at, p.c.created_date.type),
         literal(at, p.c.UpdateDate.type), literal(run.run_id),
-    ).where(ready, s.c.update_operation != Operation.MOVE)  # fmt: skip
+    ).where(ready, s.c.update_operation.not_in((Operation.MOVE, Operation.REMOVE)))  # fmt: skip
     # An update never moves an item, so its group stays what the board is known to have.
     engine.upsert(
         conn, p, names, source, key=["board_id", "order_key"],
@@ -77,10 +78,10 @@ def _promote_items(conn: Connection, tables: Tables, mapping: Mapping, run: RunR
 
 
 def _move_items(conn: Connection, tables: Tables, run: RunRef, at: Any) -> None:
-    """A finished move changes the group and nothing else."""
+    """A finished move changes the group; it is acknowledged when the order needed no more."""
     s, p, g = tables.staging, tables.production, tables.groups
     moved = conn.execute(
-        select(s.c.order_key, s.c.Group, g.c.group_id)
+        select(s.c.order_key, s.c.Group, g.c.group_id, _acknowledged_hash(s).label("digest"))
         .join(g, and_(g.c.board_id == s.c.board_id, g.c.title_key == s.c.group_key))
         .where(_ready(s, run.board_id), s.c.update_operation == Operation.MOVE)
     ).all()
@@ -88,8 +89,26 @@ def _move_items(conn: Connection, tables: Tables, run: RunRef, at: Any) -> None:
         conn.execute(
             update(p)
             .where(p.c.board_id == run.board_id, p.c.order_key == row.order_key)
-            .values({"Group": row.Group, "group_id": row.group_id, "UpdateDate": at})
+            .values(
+                {
+                    "Group": row.Group,
+                    "group_id": row.group_id,
+                    "payload_hash": row.digest,
+                    "UpdateDate": at,
+                }
+            )
         )
+
+
+def _remove_items(conn: Connection, tables: Tables, run: RunRef) -> None:
+    """What was archived is no longer what the board holds."""
+    s = tables.staging
+    archived = conn.execute(
+        select(s.c.order_key).where(
+            _ready(s, run.board_id), s.c.update_operation == Operation.REMOVE
+        )
+    ).scalars()
+    known.remove(conn, tables, run.board_id, archived.all())
 
 
 def _promote_lines(conn: Connection, tables: Tables, run: RunRef, subitem_board_id: str) -> int:

@@ -1,6 +1,8 @@
 """ERR_*: every refused row, with what is wrong and what to do.
 
-There is one open row per key and code; it closes itself when the row is sent or vanishes.
+There is one open row per key and code; it closes itself when the row is sent or vanishes, or a
+person closes it. Two decisions of a person outlast the row: what is ignored is not opened again
+while it is the same, and what is forgotten is not opened again at all.
 """
 
 from __future__ import annotations
@@ -10,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, true, update
 
 from order_sync.db import engine
 from order_sync.db.runs import RunRef
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit, chunks
+from order_sync.rules.resolutions import STANDING, Resolution
 
 BY_SYNC = "order-sync"
 MAX_TRIES = 12  # tries over all runs; after that a person decides
@@ -57,9 +60,18 @@ def table_of(tables: Tables, unit: Unit) -> Table:
 
 
 def store_errors(conn: Connection, tables: Tables, run: RunRef, errors: Iterable[ErrorRow]) -> None:
-    """Insert refusals; an open row of the same key and code is brought up to date instead."""
+    """Insert refusals; an open row of the same key and code is brought up to date instead.
+
+    What a person ignores, while it is the same, and what a person took out, opens no row.
+    """
+    given = list(errors)
+    if not given:
+        return
     at = engine.now(conn)
-    for error in errors:
+    decided = _Decided(decisions(conn, tables, run.board_id))
+    for error in given:
+        if decided.covers(error):
+            continue
         t = table_of(tables, error.unit)
         values = _values(error, run)
         same = [
@@ -116,7 +128,12 @@ def close_sent(
     else:
         pairs = set(keys)
         ids = [row.err_id for row in open_rows if (row.order_key, row.size_key) in pairs]
-    _close(conn, t, ids, "sent")
+    close_rows(conn, t, ids, "sent")
+
+
+def open_rows(conn: Connection, tables: Tables, unit: Unit, board_id: str) -> Sequence[Any]:
+    """Every open row of one unit, as stored."""
+    return _open_ids(conn, table_of(tables, unit), board_id)
 
 
 def _open_ids(conn: Connection, t: Table, board_id: str) -> Sequence[Any]:
@@ -125,14 +142,17 @@ def _open_ids(conn: Connection, t: Table, board_id: str) -> Sequence[Any]:
     ).all()
 
 
-def _close(conn: Connection, t: Table, ids: Sequence[int], resolution: str) -> None:
+def close_rows(
+    conn: Connection, t: Table, ids: Sequence[int], resolution: str, *, by: str = BY_SYNC,
+    note: str | None = None,
+) -> None:  # fmt: skip
+    """Close rows of one ERR table, or decide anew about closed ones."""
     at = engine.now(conn)
+    values = {
+        "resolved_date": at, "resolved_by": by, "resolution": resolution, "resolution_note": note,
+    }  # fmt: skip
     for chunk in chunks(ids):
-        conn.execute(
-            update(t)
-            .where(t.c.err_id.in_(chunk))
-            .values(resolved_date=at, resolved_by=BY_SYNC, resolution=resolution)
-        )
+        conn.execute(update(t).where(t.c.err_id.in_(chunk)).values(values))
 
 
 def close_stale(
@@ -166,12 +186,13 @@ def close_stale(
                     and row.order_key in judged
                     and (row.order_key, row.error_type) not in still_refused
                 )
-            if scope_keys is not None and row.order_key not in scope_keys:
+            refused_again = (row.order_key, row.error_type) in still_refused
+            if scope_keys is not None and row.order_key not in scope_keys and not refused_again:
                 gone.append(row.err_id)
             elif is_repaired:
                 repaired.append(row.err_id)
-        _close(conn, t, repaired, "repaired")
-        _close(conn, t, gone, "vanished")
+        close_rows(conn, t, repaired, "repaired")
+        close_rows(conn, t, gone, "vanished")
         closed += len(repaired) + len(gone)
     return closed
 
@@ -221,3 +242,89 @@ def open_errors(conn: Connection, tables: Tables, board_id: str) -> list[OpenErr
                 )
             )
     return found
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person has decided about a refusal, as long as it stands."""
+
+    unit: Unit
+    order_key: str
+    size_key: str  # "" for an order line
+    error_type: str
+    payload_hash: str | None
+    field: str
+    value: str
+    resolution: Resolution  # IGNORE or FORGET
+    from_monday: bool  # monday.com's verdict, not ours before sending
+
+    def is_about(self, payload_hash: str | None, field: str, value: str) -> bool:
+        """Whether a refusal with the same key and code is still the one the person saw.
+
+        The payload decides about monday.com's verdicts. Ours can be about what is in no payload,
+        such as a negative quantity, so field and value count, too.
+        """
+        if self.payload_hash != payload_hash:
+            return False
+        by_payload = self.from_monday and payload_hash is not None
+        return by_payload or (self.field, self.value) == (field, value)
+
+
+def decisions(conn: Connection, tables: Tables, board_id: str) -> list[Decision]:
+    """The decisions that stand: of each key and code, the latest row if it is one."""
+    return [
+        Decision(
+            unit=unit,
+            order_key=row.order_key,
+            size_key="" if unit is Unit.ITEM else row.size_key,
+            error_type=row.error_type,
+            payload_hash=row.payload_hash,
+            field=row.field,
+            value=row.value,
+            resolution=Resolution(row.resolution),
+            from_monday=row.request_id is not None,
+        )
+        for unit in Unit
+        for row in conn.execute(standing_rows(table_of(tables, unit), board_id))
+    ]
+
+
+def standing_rows(t: Table, board_id: str, among: ColumnElement[bool] | None = None) -> Select[Any]:
+    """The rows of one ERR table that hold a standing decision.
+
+    Args:
+        among: a further condition on the table, that only names order keys.
+    """
+    mine = [t.c.board_id == board_id, true() if among is None else among]
+    decided = t.c.resolution.in_(STANDING)
+    identity = [t.c.order_key, t.c.error_type]
+    if "size_key" in t.c:
+        identity.append(t.c.size_key)
+    latest = (
+        select(func.max(t.c.err_id))
+        .where(*mine, t.c.order_key.in_(select(t.c.order_key).where(*mine, decided)))
+        .group_by(*identity)
+    )
+    return select(t).where(t.c.err_id.in_(latest), decided)
+
+
+class _Decided:
+    """Standing decisions, to ask of many refusals."""
+
+    def __init__(self, standing: Iterable[Decision]) -> None:
+        self._forgotten: set[tuple[str, str]] = set()
+        self._ignored: dict[tuple[Unit, str, str, str], Decision] = {}
+        for d in standing:
+            if d.resolution is Resolution.FORGET:
+                self._forgotten.add((d.order_key, d.size_key))
+            else:
+                self._ignored[d.unit, d.order_key, d.size_key, d.error_type] = d
+
+    def covers(self, error: ErrorRow) -> bool:
+        """Whether a person has decided that this refusal is none."""
+        if {(error.order_key, ""), (error.order_key, error.size_key)} & self._forgotten:
+            return True
+        ignored = self._ignored.get((error.unit, error.order_key, error.size_key, error.error_type))
+        return ignored is not None and ignored.is_about(
+            error.payload_hash, error.field, error.value
+        )

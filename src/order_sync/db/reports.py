@@ -5,6 +5,7 @@ Every function takes tables that do not exist as empty ones.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, s
 from order_sync.db import engine
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
+from order_sync.rules.resolutions import GroupBy, what_to_do
 from order_sync.rules.states import IN_DOUBT, RowState
 from order_sync.rules.values import key_parts
 
@@ -117,6 +119,21 @@ class ErrorSummary:
     resolved_at: datetime | None
     resolved_by: str | None
     resolution: str | None
+    resolution_note: str | None
+    from_monday: bool  # monday.com's verdict, not ours before sending
+
+
+@dataclass(frozen=True)
+class ErrorGroup:
+    """Refused rows that have something in common."""
+
+    name: str
+    rows: int
+    open_rows: int
+    newest: datetime
+    example: str  # order key of the newest row
+    code: str  # the most frequent one among them
+    to_do: str  # about that code
 
 
 @dataclass(frozen=True)
@@ -247,13 +264,45 @@ def errors(
     """Refused rows, order lines before size lines, oldest first."""
     found: list[ErrorSummary] = []
     for unit, e in _error_tables(conn, tables):
-        query = select(e).where(_of_board(e, board_id)).order_by(e.c.created_date, e.c.err_id)
+        # Payloads and source rows are long, and nobody reads them in a list.
+        columns = [c for c in e.columns if c.name not in ("api_payload", "original_data")]
+        query = (
+            select(*columns).where(_of_board(e, board_id)).order_by(e.c.created_date, e.c.err_id)
+        )
         if code is not None:
             query = query.where(e.c.error_type == code)
         if not resolved_too:
             query = query.where(e.c.resolved_date.is_(None))
         found += [_summary(unit, row) for row in conn.execute(query)]
     return found
+
+
+def group_errors(errors: Sequence[ErrorSummary], by: GroupBy) -> list[ErrorGroup]:
+    """Count refused rows by what they have in common, the largest group first."""
+    names = {
+        GroupBy.CODE: lambda e: e.code,
+        GroupBy.CUSTOMER: lambda e: e.customer,
+        GroupBy.COLUMN: lambda e: e.field,
+    }
+    groups: dict[str, list[ErrorSummary]] = {}
+    for error in errors:
+        groups.setdefault(names[by](error), []).append(error)
+    found = [_group(name, members) for name, members in groups.items()]
+    return sorted(found, key=lambda group: (-group.rows, group.name))
+
+
+def _group(name: str, members: Sequence[ErrorSummary]) -> ErrorGroup:
+    newest = max(members, key=lambda error: error.created_at)
+    code, _ = Counter(error.code for error in members).most_common(1)[0]
+    return ErrorGroup(
+        name=name,
+        rows=len(members),
+        open_rows=sum(error.resolved_at is None for error in members),
+        newest=newest.created_at,
+        example=newest.order_key,
+        code=code,
+        to_do=what_to_do(code),
+    )
 
 
 def errors_of_order(
@@ -313,4 +362,6 @@ def _summary(unit: Unit, row: Row[Any]) -> ErrorSummary:
         resolved_at=row.resolved_date,
         resolved_by=row.resolved_by,
         resolution=row.resolution,
+        resolution_note=row.resolution_note,
+        from_monday=row.request_id is not None,
     )

@@ -33,13 +33,14 @@ from order_sync.rules.mapping import Kind, Mapping
 from order_sync.rules.states import (
     LIVE_STATES,
     BatchState,
+    ChangeType,
     Operation,
     RequestState,
     RowState,
     RunState,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _KIND_TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: Text(),
@@ -126,7 +127,8 @@ def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
         Column("board_id", id_text(), nullable=False),
         Column("order_key", key_text(), nullable=False),
         Column("update_operation", String(20), nullable=False),
-        Column("update_fields", long_text()),  # JSON list of the board titles that changed
+        Column("change_type", String(20)),  # what detection saw; NULL: staged by schema 1
+        Column("update_fields", long_text()),  # JSON list of what the order or size line needs
         Column("payload_hash", String(64), nullable=False),
         Column("stg_api_payload", long_text(), nullable=False),  # JSON: what the board should get
         Column("stg_request_id", id_text(), ForeignKey("MON_ApiRequests.request_id")),
@@ -143,6 +145,7 @@ def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
         Column("stg_processed_date", UtcDateTime),
         _state_check(table, "stg_status", RowState),
         _state_check(table, "update_operation", Operation),
+        _state_check(table, "change_type", ChangeType),
         CheckConstraint(
             "stg_status NOT IN ('SENDING', 'UNCONFIRMED') OR stg_request_id IS NOT NULL",
             name=f"ck_{table}_in_doubt_has_request",
@@ -302,13 +305,17 @@ def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
         Column("last_retry_date", UtcDateTime),
         Column("resolved_date", UtcDateTime),
         Column("resolved_by", String(255)),
-        Column("resolution", String(20)),  # sent | vanished | retry | ignore | recreate | forget
+        # sent | repaired | vanished, or a person's retry | ignore | recreate | forget
+        Column("resolution", String(20)),
+        Column("resolution_note", Text),  # why, in the person's words
         CheckConstraint(
             "(resolved_date IS NULL) = (resolved_by IS NULL)", name=f"ck_{name}_resolved_by_someone"
         ),
         Index(f"ux_{name}_open", *key, "error_type", unique=True,
               sqlite_where=still_open, postgresql_where=still_open, mssql_where=still_open),
         Index(f"ix_{name}_type", "error_type"),
+        Index(f"ix_{name}_order", "board_id", "order_key"),
+        Index(f"ix_{name}_decided", "board_id", "resolution"),
     )  # fmt: skip
 
 
@@ -369,7 +376,10 @@ def _runs(meta: MetaData) -> Table:
         Column("orders_deleted", Integer),
         Column("orders_unchanged", Integer),
         Column("orders_created", Integer),
+        Column("orders_updated", Integer),
+        Column("orders_archived", Integer),
         Column("subitems_created", Integer),
+        Column("subitems_updated", Integer),
         Column("groups_created", Integer),
         Column("rows_refused", Integer),
         Column("rows_in_doubt", Integer),

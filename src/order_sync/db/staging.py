@@ -41,8 +41,9 @@ class Unit(StrEnum):
 class StagedRow:
     """One action in hand.
 
-    `payload` is what the board should get: {"name", "group", "values": {title: text|null}} for an
-    item, {"name", "label", "quantity"} for a size line.
+    `payload` is what the board should get: {"name", "group", "values": {title: wire value}} for an
+    item, {"name", "label", "quantity"} for a size line. Of an update only `fields` are written;
+    a move carries the group, whatever else the order needs after it.
     """
 
     unit: Unit
@@ -66,6 +67,7 @@ class StagedRow:
     attempts: int
     retries: int
     original: str | None
+    fields: tuple[str, ...] = ()  # what a known order or size line needs; empty for a create
 
 
 def table_of(tables: Tables, unit: Unit) -> Table:
@@ -117,7 +119,7 @@ def _read(tables: Tables, unit: Unit) -> Select[Any]:
         t.c.stg_id, t.c.stg_batch_id, t.c.stg_run_id, t.c.stg_customer_batch, t.c.stg_status,
         t.c.update_operation, t.c.order_key, t.c.payload_hash, t.c.stg_api_payload,
         t.c.stg_request_id, t.c.stg_request_pos, t.c.stg_travel_limit, t.c.stg_attempts,
-        t.c.stg_retry_count,
+        t.c.stg_retry_count, t.c.update_fields,
     ]  # fmt: skip
     if unit is Unit.ITEM:
         return select(*common, t.c.group_key, t.c.stg_monday_item_id, t.c.original_data)
@@ -151,6 +153,7 @@ def _staged(unit: Unit, row: Row[Any]) -> StagedRow:
         attempts=row.stg_attempts,
         retries=row.stg_retry_count,
         original=row.original_data if is_item else None,
+        fields=tuple(json.loads(row.update_fields)) if row.update_fields else (),
     )
 
 

@@ -90,6 +90,9 @@ def upgrade(conn: Connection, tables: Tables) -> SchemaState:
     for table_name, column_name in state.missing_columns:
         column = by_name[table_name].c[column_name]
         engine.add_column(conn, table_name, column_name, column.type.compile(conn.dialect))
+    for table in by_name.values():
+        for index in table.indexes:
+            index.create(conn, checkfirst=True)
     _finish(conn, tables, state)
     return state
 

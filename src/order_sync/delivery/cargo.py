@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from order_sync.db import engine, events, groups, refused, runs, staging
+from order_sync.db import engine, events, groups, known, refused, runs, staging
 from order_sync.db.events import OrderEvent
 from order_sync.db.groups import GroupRow
 from order_sync.db.refused import ErrorRow
@@ -21,6 +21,7 @@ from order_sync.detection import LABEL_REFUSED
 from order_sync.monday.answers import Done, Refused, RowOutcome
 from order_sync.monday.documents import Document
 from order_sync.rules.batching import halved
+from order_sync.rules.comparing import GROUP
 from order_sync.rules.retry import ErrorRule, Remedy
 from order_sync.rules.states import Event, Operation, RequestState, RowState
 
@@ -75,6 +76,9 @@ class RowCargo:
         self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event
     ) -> None:
         staging.claim(conn, tables, self.unit, self.rows, request, event)
+        if self.unit is Unit.SUBITEM or self.rows[0].operation is not Operation.CREATE:
+            keys = [(row.order_key, row.size_key or "") for row in self.rows]
+            known.withdraw(conn, tables, run.board_id, self.unit, keys)
         events.add_events(conn, tables, run, (_event(row, event, request) for row in self.rows))
 
     def record(
@@ -93,7 +97,10 @@ class RowCargo:
         later = engine.now(conn) + timedelta(seconds=RETRY_LATER_S)
         refused.store_errors(
             conn, tables, run,
-            (_error_row(o, request, verdict.http_status, later) for o in failed),
+            [
+                *(_error_row(o, request, verdict.http_status, later) for o in failed),
+                *_gone_parents(failed, request),
+            ],
         )  # fmt: skip
         events.add_events(
             conn, tables, run,
@@ -114,8 +121,8 @@ class RowCargo:
     ) -> None:
         """Groups monday.com no longer knows are made anew before their rows go again."""
         keys = {o.row.group_key for o in outcomes if o.group_gone and o.row.group_key}
-        known = groups.read_groups(conn, tables, run.board_id, sorted(keys))
-        for group in known.values():
+        groups_known = groups.read_groups(conn, tables, run.board_id, sorted(keys))
+        for group in groups_known.values():
             if group.state is RowState.API_SUCCESS:
                 groups.forget_group(conn, tables, run, group, Event.LEFT_BOARD)
 
@@ -124,9 +131,10 @@ class RowCargo:
             return _not_executed(row, verdict.not_executed, len(self.rows), verdict.message)
         result = verdict.outcomes[place]
         if isinstance(result, Done):
-            created = row.operation is Operation.CREATE
-            return Outcome(row, Event.ACCEPTED, item_id=result.id if created else row.item_id)
+            return _done(row, result)
         if isinstance(result, Refused):
+            if row.operation is Operation.REMOVE and result.code in _GONE:
+                return Outcome(row, Event.ACCEPTED, item_id=row.item_id)  # it was gone already
             labels = self.new_labels.get(row.stg_id)
             if labels and result.remedy in (Remedy.REFUSE_ROW, Remedy.STOP_RUN_TOKEN):
                 return _label_refused(row, labels, result)
@@ -135,6 +143,32 @@ class RowCargo:
             row, Event.ANSWER_LOST, error_type=result.code, error_message=result.reason,
             counts_attempt=True,
         )  # fmt: skip
+
+
+def _done(row: StagedRow, result: Done) -> Outcome:
+    """A write that monday.com says it made; of an archived item that is worth nothing."""
+    if row.operation is Operation.CREATE:
+        return Outcome(row, Event.ACCEPTED, item_id=result.id)
+    state = result.data.get("state")
+    if row.operation is not Operation.REMOVE and state in ("archived", "deleted"):
+        return Outcome(
+            row, Event.REFUSED, error_type=GONE, error_class="board",
+            error_message=gone_message(row, f"it is {state}"), counts_attempt=True,
+        )  # fmt: skip
+    # A move is the whole of an order's change when it needed nothing but another group.
+    whole = row.operation is not Operation.MOVE or row.fields == (GROUP,)
+    return Outcome(row, Event.ACCEPTED, item_id=row.item_id, acknowledged=whole)
+
+
+def gone_message(row: StagedRow, why: str) -> str:
+    """What is wrong with a row whose item has left the board, and the choices there are."""
+    is_line = row.unit is Unit.SUBITEM and row.item_id is not None
+    what = f"subitem {row.item_id}" if is_line else f"item {row.item_id or row.parent_item_id}"
+    return (
+        f"the {what} is not on the board any more ({why}): "
+        "restore it there and resolve this as retry, or resolve it as recreate (make it anew), "
+        "as forget (never publish it again) or as ignore"
+    )
 
 
 # Remedies after which the same row can go again, in this run or in a later one.
@@ -169,13 +203,20 @@ def _refused(row: StagedRow, result: Refused, max_attempts: int) -> Outcome:
             row, Event.NOT_EXECUTED, counts_attempt=True, wait_s=result.retry_after_s,
             group_gone=result.remedy is Remedy.REFRESH_GROUP,
         )  # fmt: skip
-    gone = row.operation is not Operation.CREATE and result.code in _GONE
+    code, error_class = result.code, result.error_class
+    message = _sentence(result.advice, result.message)
+    if _parent_may_lag(row, result):
+        code, error_class = PARENT_FAILED, "board"
+        message = "its item is not on the board any more; see the error of the order line"
+    elif row.operation is not Operation.CREATE and result.code in _GONE:
+        code, error_class = GONE, "board"
+        message = gone_message(row, result.message or "monday.com does not know it")
     return Outcome(
         row,
         Event.REFUSED,
-        error_type="gone_from_board" if gone else result.code,
-        error_class="board" if gone else result.error_class,
-        error_message=_sentence(result.advice, result.message),
+        error_type=code,
+        error_class=error_class,
+        error_message=message,
         error_field=str(result.details.get("column_id") or ""),
         may_retry=may_pass,
         counts_attempt=True,
@@ -197,6 +238,8 @@ def _label_refused(row: StagedRow, labels: str, result: Refused) -> Outcome:
     )
 
 
+GONE = "gone_from_board"
+PARENT_FAILED = "parent_failed"
 _GONE = frozenset({"invalid_item", "not_found"})
 
 
@@ -229,6 +272,25 @@ def _error_row(
         next_try_at=later if outcome.may_retry else None,
         tries=row.attempts + outcome.counts_attempt,
     )
+
+
+def _gone_parents(failed: Sequence[Outcome], request: RequestRef) -> list[ErrorRow]:
+    """Order lines whose item has left the board, as their new size lines have found out."""
+    parents = {o.row.order_key: o.row for o in failed if o.error_type == PARENT_FAILED}
+    return [
+        ErrorRow(
+            unit=Unit.ITEM,
+            order_key=key,
+            customer=row.customer,
+            order_number=str(row.payload.get("order_number") or ""),
+            error_type=GONE,
+            error_class="board",
+            error_message=gone_message(row, "monday.com does not know it"),
+            batch_id=row.batch_id,
+            request_id=request.request_id,
+        )
+        for key, row in parents.items()
+    ]
 
 
 def staged_error(
@@ -314,33 +376,35 @@ class GroupCargo:
         return Event.ANSWER_LOST, {}
 
     def reload(self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> None:  # noqa: ARG002
-        known = groups.read_groups(
+        found = groups.read_groups(
             conn, tables, run.board_id, [group.title_key for group in self.groups]
         )
-        self.groups = [known[group.title_key] for group in self.groups]
+        self.groups = [found[group.title_key] for group in self.groups]
 
 
 @dataclass
-class LabelCargo:
-    """A column's label list; its outcome is read from the board, not from the answer."""
+class RowlessCargo:
+    """A write without rows of its own, which may be made twice: label lists, our own keys."""
 
     document: Document
     batch_id: str | None = None
-    optional: bool = True  # rows can carry new labels themselves
+    optional: bool = True  # nothing else rests on it
+    done: int = 0  # writes that monday.com acknowledged
 
     def claim(
         self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, event: Event
     ) -> None:
-        """Labels have no rows of their own: writing the same list again does no harm."""
+        """There are no rows to bind: writing the same again does no harm."""
 
     def record(
         self,
         conn: Connection,
         tables: Tables,
-        run: RunRef,  # noqa: ARG002 - labels have no rows to move
+        run: RunRef,  # noqa: ARG002 - there are no rows to move
         request: RequestRef,
-        verdict: Verdict,  # noqa: ARG002 - the board is read again, whatever was answered
+        verdict: Verdict,
     ) -> None:
+        self.done = sum(isinstance(outcome, Done) for outcome in verdict.outcomes)
         runs.set_request_state(conn, tables, request.request_id, RequestState.SETTLED)
 
     def reload(self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> None:

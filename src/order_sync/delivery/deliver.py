@@ -21,10 +21,13 @@ from order_sync.delivery.sender import Sender
 from order_sync.delivery.settling import Settler
 from order_sync.errors import SyncError
 from order_sync.monday import documents
+from order_sync.monday.columns import BoardMap
 from order_sync.monday.documents import Document
 from order_sync.rules.batching import documents_of
-from order_sync.rules.columns import LABEL_TYPES, quantity_value, size_values, wire_value
+from order_sync.rules.columns import LABEL_TYPES, size_values, wire_value
+from order_sync.rules.comparing import NAME
 from order_sync.rules.states import BatchState, Event, Operation, RowState
+from order_sync.rules.sync_key import subitem_key
 
 BREATH_S = 0.05  # a look at the tables is not worth more often
 TICK_S = 1.0  # how often waiting tells how long it will last
@@ -168,7 +171,8 @@ class Deliverer:
             return ""
         if row.unit is Unit.SUBITEM:
             label = d.board.subitem_label
-            cells = {} if row.operation is Operation.UPDATE else {label.title: row.payload["label"]}
+            writes_label = row.operation is Operation.CREATE or label.title in row.fields
+            cells = {label.title: row.payload["label"]} if writes_label else {}
             columns = {label.title: label}
         else:
             cells = {
@@ -193,25 +197,39 @@ class Deliverer:
             if operation is Operation.CREATE:
                 return documents.create_subitems(
                     [
-                        (r.parent_item_id or "", r.payload["name"], self._line_values(r, new=True))
+                        (
+                            r.parent_item_id or "",
+                            r.payload["name"],
+                            self._line_values(r) | _line_key(r, board),
+                        )
                         for r in rows
                     ],
                     create_labels=labels,
                 )
             return documents.update_items(
-                [(r.item_id or "", self._line_values(r, new=False)) for r in rows],
+                [(r.item_id or "", self._line_values(r) | _new_name(r)) for r in rows],
                 board.subitem_board_id,
+                create_labels=labels,
             )
         if operation is Operation.CREATE:
             return documents.create_items(
-                [(_group_id(r, groups), r.payload["name"], self._item_values(r)) for r in rows],
+                [
+                    (
+                        _group_id(r, groups),
+                        r.payload["name"],
+                        self._item_values(r) | _item_key(r, board),
+                    )
+                    for r in rows
+                ],
                 board.board_id,
                 create_labels=labels,
             )
         if operation is Operation.MOVE:
             return documents.move_items([(r.item_id or "", _group_id(r, groups)) for r in rows])
+        if operation is Operation.REMOVE:
+            return documents.archive_items([r.item_id or "" for r in rows])
         return documents.update_items(
-            [(r.item_id or "", self._item_values(r) | {"name": r.payload["name"]}) for r in rows],
+            [(r.item_id or "", self._item_values(r) | _new_name(r)) for r in rows],
             board.board_id,
             create_labels=labels,
         )
@@ -220,10 +238,10 @@ class Deliverer:
         columns = self._d.board.columns
         return {columns[title].id: value for title, value in row.payload["values"].items()}
 
-    def _line_values(self, row: StagedRow, *, new: bool) -> dict[str, object]:
+    def _line_values(self, row: StagedRow) -> dict[str, object]:
+        """Label and pieces of a new subitem; of another, those that changed."""
         board, mapping = self._d.board, self._d.mapping
-        label, quantity = row.payload["label"], row.payload["quantity"]
-        values = size_values(mapping, label, quantity) if new else quantity_value(mapping, quantity)
+        values = size_values(mapping, row.payload["label"], row.payload["quantity"])
         columns = {
             mapping.sizes.label_title: board.subitem_label,
             mapping.sizes.quantity_title: board.subitem_quantity,
@@ -231,6 +249,7 @@ class Deliverer:
         return {
             columns[title].id: wire_value(columns[title].type, value)
             for title, value in values.items()
+            if row.operation is Operation.CREATE or title in row.fields
         }
 
     def _after_items(self, conn: Connection, batch_id: str) -> None:
@@ -262,7 +281,7 @@ class Deliverer:
         rows = [
             row
             for row in staging.waiting_rows(conn, d.tables, Unit.ITEM, d.run, batch_id)
-            if row.group_key in refused_groups and row.operation is not Operation.UPDATE
+            if row.group_key in refused_groups and row.operation in _INTO_GROUPS
         ]
         self._fail(
             conn, rows, "group_failed",
@@ -308,13 +327,16 @@ class Deliverer:
         )  # fmt: skip
 
 
+_INTO_GROUPS = (Operation.CREATE, Operation.MOVE)
+
+
 def _blocked(row: StagedRow, groups: dict[str, GroupRow], doubtful: frozenset[str]) -> bool:
     """Whether a row has to wait for something else to be settled or made."""
     if row.order_key in doubtful:
         return True
     if row.unit is Unit.SUBITEM:
         return row.operation is Operation.CREATE and row.parent_item_id is None
-    if row.operation is Operation.UPDATE:
+    if row.operation not in _INTO_GROUPS:
         return False
     group = groups.get(row.group_key or "")
     return group is None or group.state is not RowState.API_SUCCESS
@@ -322,3 +344,18 @@ def _blocked(row: StagedRow, groups: dict[str, GroupRow], doubtful: frozenset[st
 
 def _group_id(row: StagedRow, groups: dict[str, GroupRow]) -> str:
     return groups[row.group_key or ""].group_id or ""
+
+
+def _new_name(row: StagedRow) -> dict[str, object]:
+    return {"name": row.payload["name"]} if NAME in row.fields else {}
+
+
+def _item_key(row: StagedRow, board: BoardMap) -> dict[str, object]:
+    """Our own key, where the board keeps it."""
+    return {} if board.sync_key is None else {board.sync_key.id: row.order_key}
+
+
+def _line_key(row: StagedRow, board: BoardMap) -> dict[str, object]:
+    if board.subitem_sync_key is None:
+        return {}
+    return {board.subitem_sync_key.id: subitem_key(row.order_key, row.size_key or "")}

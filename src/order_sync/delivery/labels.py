@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Dict
 from dataclasses import replace
 
-from order_sync.delivery.cargo import LabelCargo
+from order_sync.delivery.cargo import RowlessCargo
 from order_sync.delivery.context import Delivery
 from order_sync.delivery.sender import Sender
 from order_sync.errors import SyncError
@@ -42,7 +42,7 @@ async def make_labels(delivery: Delivery, sender: Sender, wanted: Dict[str, set[
         if not wishes:
             break
         for document in wishes:
-            await sender.send(LabelCargo(document))
+            await sender.send(RowlessCargo(document))
         await _read_again(delivery)
     delivery.create_labels = True
 

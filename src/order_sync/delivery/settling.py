@@ -148,7 +148,7 @@ class Settler:
         return [_Found(tuple(h.id for h in hit), hit[0].group_id if hit else "") for hit in hits]
 
     async def _find_lines(self, rows: Sequence[StagedRow]) -> list[_Found]:
-        parents = [row.parent_item_id for row in rows if row.parent_item_id]
+        parents = {row.parent_item_id: row.order_key for row in rows if row.parent_item_id}
         by_parent = await subitems_by_key(self._d, parents)
         return [
             _Found(

@@ -161,12 +161,15 @@ class _Rows:
     def item(self, action: OrderAction) -> dict[str, Any]:
         order = action.order
         operation = action.operation or Operation.UPDATE
+        values = order.values
+        if operation is not Operation.CREATE:
+            values = {title: values[title] for title in action.columns if title in values}
         payload = {
             "name": order.name,
             "group": order.group_title,
             "order_number": lookup_text(self._d, order),
             "values": wire_values(
-                order.values,
+                values,
                 self._types,
                 clear_blanks=operation is not Operation.CREATE,
                 label_ids=self._label_ids,
@@ -177,7 +180,8 @@ class _Rows:
             **self._attempts(order.order_key, None, order.payload_hash),
             "order_key": order.order_key,
             "update_operation": operation.value,
-            "update_fields": _changed_fields(action),
+            "change_type": action.change.value,
+            "update_fields": _fields(action.columns),
             "payload_hash": order.payload_hash,
             "stg_api_payload": as_json(payload),
             "stg_monday_item_id": action.item_id,
@@ -206,7 +210,8 @@ class _Rows:
             "order_key": order.order_key,
             "size_key": size.size_key,
             "update_operation": line.operation.value,
-            "update_fields": None,
+            "change_type": action.change.value,
+            "update_fields": _fields(line.columns),
             "payload_hash": size.payload_hash,
             "stg_api_payload": as_json(payload),
             "stg_monday_subitem_id": line.subitem_id,
@@ -223,7 +228,12 @@ class _Rows:
         for action in actions:
             key = action.order.order_key
             what = action.operation.value if action.operation else "size lines"
-            notes.append(OrderEvent(key, "STAGED", what, batch_id=self._batch_id))
+            changed = f": {', '.join(action.columns)}" if action.columns else ""
+            notes.append(
+                OrderEvent(
+                    key, "STAGED", f"{action.change} {what}{changed}", batch_id=self._batch_id
+                )
+            )
             notes += [
                 OrderEvent(key, w.code, w.message, batch_id=self._batch_id, level="warning")
                 for w in action.order.warnings
@@ -231,10 +241,8 @@ class _Rows:
         return notes
 
 
-def _changed_fields(action: OrderAction) -> str | None:
-    if action.operation is Operation.UPDATE:
-        return json.dumps(["Name", *action.order.values], ensure_ascii=False)
-    return json.dumps(["Group"]) if action.operation is Operation.MOVE else None
+def _fields(columns: Sequence[str]) -> str | None:
+    return json.dumps(columns, ensure_ascii=False) if columns else None
 
 
 def _not_stored(row: dict[str, Any], why: str) -> ErrorRow:

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     UPDATE_ITEMS = "update_items"
     MOVE_ITEMS = "move_items"
     ARCHIVE_ITEMS = "archive_items"
+    CREATE_COLUMN = "create_column"
     SET_DROPDOWN_LABELS = "set_dropdown_labels"
     SET_STATUS_LABELS = "set_status_labels"
     BOARD = "board"
@@ -100,16 +101,24 @@ _SHAPES: dict[Kind, _Shape] = {
         "$board: ID!, $labels: Boolean!",
         "$item#: ID!, $values#: JSON!",
         "change_multiple_column_values(board_id: $board, item_id: $item#, "
-        "column_values: $values#, create_labels_if_missing: $labels) { id }",
+        # An archived item may be written, too, where nobody sees it: the state tells.
+        "column_values: $values#, create_labels_if_missing: $labels) { id state }",
     ),
     Kind.MOVE_ITEMS: _Shape(
         "mutation",
         "",
         "$item#: ID!, $group#: String!",
-        "move_item_to_group(item_id: $item#, group_id: $group#) { id }",
+        "move_item_to_group(item_id: $item#, group_id: $group#) { id state }",
     ),
     Kind.ARCHIVE_ITEMS: _Shape(
         "mutation", "", "$item#: ID!", "archive_item(item_id: $item#) { id }"
+    ),
+    Kind.CREATE_COLUMN: _Shape(
+        "mutation",
+        "$board: ID!, $title: String!, $description: String",
+        "",
+        "create_column(board_id: $board, title: $title, description: $description, "
+        "column_type: text) { id }",
     ),
     Kind.SET_DROPDOWN_LABELS: _Shape(
         "mutation",
@@ -271,6 +280,11 @@ def move_items(moves: Sequence[tuple[str, str]]) -> Document:
 def archive_items(ids: Sequence[str]) -> Document:
     """Items (and their subitems with them) into the archive."""
     return _document(Kind.ARCHIVE_ITEMS, len(ids), **_numbered("item", ids))
+
+
+def create_text_column(board_id: str, title: str, description: str) -> Document:
+    """A new text column; monday.com makes a second one when the title stands already."""
+    return _document(Kind.CREATE_COLUMN, 1, board=board_id, title=title, description=description)
 
 
 def set_dropdown_labels(

@@ -96,13 +96,11 @@ def wire_values(
 
 
 def size_values(mapping: Mapping, label: str, quantity: int) -> dict[str, Value]:
-    """Everything that may be written to a new subitem besides its name: label and pieces."""
-    return {mapping.sizes.label_title: label} | quantity_value(mapping, quantity)
-
-
-def quantity_value(mapping: Mapping, quantity: int) -> dict[str, Value]:
-    """What an update of a subitem may write: the pieces, and nothing else."""
-    return {mapping.sizes.quantity_title: Decimal(quantity)}
+    """Everything that may be written to a subitem besides its name: label and pieces."""
+    return {
+        mapping.sizes.label_title: label,
+        mapping.sizes.quantity_title: Decimal(quantity),
+    }
 
 
 def as_shown(board_type: str, value: Value) -> Value:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from order_sync.rules.changes import size_payload_hash
+from order_sync.rules.changes import payload_hash, size_payload_hash
 from order_sync.rules.mapping import Mapping
-from order_sync.rules.order import OrderLine, SizeLine
+from order_sync.rules.order import OrderLine, SizeLine, Value
 from order_sync.rules.states import ChangeType, Operation
 from order_sync.rules.values import key_part
+
+NAME = "Name"  # how changes of the item's (or subitem's) name are listed beside board titles
+GROUP = "Group"
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,9 @@ class KnownLine:
     size_key: str
     subitem_id: str
     label: str
-    quantity: int
+    quantity: int  # pieces
     payload_hash: str | None
+    name: str
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class KnownOrder:
     title: str
     group: str
     payload_hash: str | None
-    source_hash: str | None
-    values: Dict[str, Any] = field(default_factory=dict)  # board title -> value
+    source_hash: str | None  # None: not all of it is acknowledged
+    values: Dict[str, Value] = field(default_factory=dict)  # board title -> value
     lines: Dict[str, KnownLine] = field(default_factory=dict)  # size_key -> line
 
 
@@ -46,6 +50,8 @@ class LineAction:
     operation: Operation  # CREATE or UPDATE
     line: SizeLine
     subitem_id: str | None = None
+    columns: tuple[str, ...] = ()  # of an update: the titles to write, and `NAME` to rename
+    before: int | None = None  # pieces the board is known to show
 
 
 @dataclass(frozen=True)
@@ -53,115 +59,204 @@ class OrderAction:
     """What an order line needs; `operation` None: only its size lines need something."""
 
     order: OrderLine
+    change: ChangeType  # UNCHANGED: an earlier run left it unfinished
     source_hash: str
     operation: Operation | None
     item_id: str | None
     lines: tuple[LineAction, ...]
+    # What a known order needs in all: titles, `NAME`, `GROUP`. A MOVE carries the group alone;
+    # the rest follows when it is done.
+    columns: tuple[str, ...] = ()
+    known: KnownOrder | None = None
 
     @property
     def is_new(self) -> bool:
         return self.operation is Operation.CREATE
 
+    @property
+    def steps(self) -> tuple[Operation, ...]:
+        """Every operation on the item, in their order."""
+        if self.operation is None:
+            return ()
+        if self.operation is Operation.MOVE and set(self.columns) != {GROUP}:
+            return (Operation.MOVE, _write_operation(self.change))
+        return (self.operation,)
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """The change of an order line, what to send for it, and which columns differ."""
+    """The change of an order line and what to do about it."""
 
     change: ChangeType
     action: OrderAction | None = None
-    columns: tuple[str, ...] = ()
+    # The board shows all the order wants, under another fingerprint: a notation or the set of
+    # columns has changed, and there is nothing to send.
+    same_under_another_hash: bool = False
 
 
 def compare(
-    order: OrderLine, source_hash: str, known: KnownOrder | None, mapping: Mapping
-) -> Comparison:
+    order: OrderLine, source_hash: str, known: KnownOrder | None, mapping: Mapping, *,
+    trusted: bool = False,
+) -> Comparison:  # fmt: skip
     """Decide about one order line.
 
-    A known order whose values are not acknowledged is completed: moved if it stands in another
-    group, else written whole. Size lines the board lacks are created in any case; those whose
-    order itself differs wait for it.
+    Only what differs is sent. An order whose values are not acknowledged is written whole.
+    Whatever the order line needs, its size lines are compared one by one.
+
+    Args:
+        trusted: the known values are true although their hash is withdrawn, because nothing but
+            a move was sent since.
     """
     if known is None:
-        lines = tuple(LineAction(Operation.CREATE, line) for line in order.sizes)
-        action = OrderAction(order, source_hash, Operation.CREATE, None, lines)
+        created = tuple(LineAction(Operation.CREATE, line) for line in order.sizes)
+        action = OrderAction(
+            order, ChangeType.NEW, source_hash, Operation.CREATE, None, created
+        )  # fmt: skip
         return Comparison(ChangeType.NEW, action)
-    columns = _differences(order, known, mapping)
-    if columns:
-        was_cancelled = _was_cancelled(known, mapping)
-        cancelled = order.cancelled and not was_cancelled
-        return Comparison(
-            ChangeType.CANCELLED if cancelled else ChangeType.CHANGED, columns=columns
-        )
-    operation = None
-    if known.payload_hash is None:
-        moved = key_part(known.group) != key_part(order.group_title)
-        operation = Operation.MOVE if moved else Operation.UPDATE
-    lines = _line_actions(order, known, mapping)
-    if operation is None and not lines:
-        return Comparison(ChangeType.UNCHANGED)
-    action = OrderAction(order, source_hash, operation, known.item_id, lines)
-    return Comparison(ChangeType.UNCHANGED, action)
+    columns = tuple(_columns(order, known, trusted=trusted))
+    lines = tuple(_line_actions(order, known, mapping))
+    is_true = known.payload_hash is not None or trusted
+    same = is_true and not columns and known.payload_hash != order.payload_hash
+    if not columns and not lines:
+        return Comparison(ChangeType.UNCHANGED, same_under_another_hash=same)
+    change = ChangeType.UNCHANGED
+    if order.cancelled and not is_cancelled(known, mapping):
+        change = ChangeType.CANCELLED
+    elif (columns and is_true) or known.source_hash is not None or _differ(lines, known):
+        change = ChangeType.CHANGED
+    action = OrderAction(
+        order, change, source_hash, _operation(columns, change), known.item_id, lines, columns,
+        known,
+    )  # fmt: skip
+    return Comparison(change, action, same)
 
 
-def _line_actions(order: OrderLine, known: KnownOrder, mapping: Mapping) -> tuple[LineAction, ...]:
-    actions = []
+def compare_vanished(
+    known: KnownOrder, titles: Collection[str], mapping: Mapping
+) -> OrderAction | None:
+    """Cancel on the board an order that has left the source; None when it shows that already.
+
+    Args:
+        titles: the mapped titles that are written to this board.
+    """
+    values = {title: value for title, value in known.values.items() if title in titles}
+    values[mapping.column_of(mapping.order_type).title] = mapping.cancelled
+    order = _as_known(known, values)
+    action = compare(order, VANISHED, known, mapping).action
+    return None if action is None else replace(action, change=ChangeType.DELETED)
+
+
+def archive_vanished(known: KnownOrder) -> OrderAction:
+    """Take an order that has left the source off the board."""
+    order = _as_known(known, known.values)
+    return OrderAction(
+        order, ChangeType.DELETED, VANISHED, Operation.REMOVE, known.item_id, (), (), known
+    )
+
+
+VANISHED = ""  # the source hash of an order that has none; no row of a source ever has it
+
+
+def _as_known(known: KnownOrder, values: Dict[str, Value]) -> OrderLine:
+    return OrderLine(
+        order_key=known.order_key,
+        customer=known.customer,
+        group_title=known.group,
+        name=known.title,
+        values=values,
+        sizes=(),
+        cancelled=True,
+        payload_hash=payload_hash(known.title, known.group, values),
+        original={},
+    )
+
+
+def _columns(order: OrderLine, known: KnownOrder, *, trusted: bool) -> Iterator[str]:
+    """What to write to the item; everything while nothing is acknowledged."""
+    whole = known.payload_hash is None and not trusted
+    if known.payload_hash == order.payload_hash:
+        return
+    if whole or known.title != order.name:
+        yield NAME
+    if key_part(known.group) != key_part(order.group_title):
+        yield GROUP
+    for title, value in order.values.items():
+        if whole or known.values.get(title) != value:
+            yield title
+
+
+def _operation(columns: tuple[str, ...], change: ChangeType) -> Operation | None:
+    if not columns:
+        return None
+    # The move goes first: where it cannot be made, nothing of the order changes.
+    return Operation.MOVE if GROUP in columns else _write_operation(change)
+
+
+def _write_operation(change: ChangeType) -> Operation:
+    cancels = change in (ChangeType.CANCELLED, ChangeType.DELETED)
+    return Operation.CANCEL if cancels else Operation.UPDATE
+
+
+def _line_actions(order: OrderLine, known: KnownOrder, mapping: Mapping) -> Iterator[LineAction]:
     for line in order.sizes:
         there = known.lines.get(line.size_key)
         if there is None:
-            actions.append(LineAction(Operation.CREATE, line))
-        elif there.payload_hash is None:
-            actions.append(LineAction(Operation.UPDATE, line, there.subitem_id))
+            yield LineAction(Operation.CREATE, line)
+        elif there.payload_hash != line.payload_hash:
+            columns = tuple(_line_columns(line, there, mapping))
+            yield LineAction(
+                Operation.UPDATE, line, there.subitem_id, columns, there.quantity
+            )  # fmt: skip
     wanted = {line.size_key for line in order.sizes}
     for size_key, there in known.lines.items():
-        if size_key not in wanted and there.payload_hash is None:
-            actions.append(LineAction(Operation.UPDATE, _emptied(there, mapping), there.subitem_id))
-    return tuple(actions)
+        if size_key not in wanted and (there.quantity != 0 or there.payload_hash is None):
+            quantity = (mapping.sizes.quantity_title,)
+            yield LineAction(
+                Operation.UPDATE, emptied(there), there.subitem_id, quantity, there.quantity
+            )
 
 
-def _emptied(there: KnownLine, mapping: Mapping) -> SizeLine:
-    """A size nobody ordered, on an item that was found on the board: it stays, with no pieces."""
-    name = mapping.sizes.name_format.format(size=there.label)
-    digest = size_payload_hash(name, there.label, 0)
-    return SizeLine(there.size_key, there.label, name, 0, digest)
+def _line_columns(line: SizeLine, there: KnownLine, mapping: Mapping) -> Iterator[str]:
+    whole = there.payload_hash is None
+    if whole or there.name != line.name:
+        yield NAME
+    if whole or there.label != line.label:
+        yield mapping.sizes.label_title
+    # A line that differs in notation alone still gets its pieces: an update writes something.
+    if whole or there.quantity != line.quantity or (there.name, there.label) == (
+        line.name, line.label,
+    ):  # fmt: skip
+        yield mapping.sizes.quantity_title
 
 
-def _differences(order: OrderLine, known: KnownOrder, mapping: Mapping) -> tuple[str, ...]:
-    """Titles that differ from what was acknowledged; empty while nothing was acknowledged."""
-    found: list[str] = []
-    if known.payload_hash is not None and known.payload_hash != order.payload_hash:
-        if known.title != order.name:
-            found.append("Name")
-        if key_part(known.group) != key_part(order.group_title):
-            found.append("Group")
-        found += [
-            title for title, value in order.values.items() if known.values.get(title) != value
-        ]
-        found = found or ["(columns the board did not have before)"]
-    wanted = {line.size_key: line for line in order.sizes}
-    for size_key, there in known.lines.items():
-        line = wanted.get(size_key)
-        gone = line is None and there.quantity != 0
-        differs = (
-            line is not None
-            and there.payload_hash is not None
-            and there.payload_hash != line.payload_hash
-        )
-        if gone or differs:
-            found.append(mapping.sizes.name_format.format(size=there.label))
-    return tuple(found)
+def emptied(there: KnownLine) -> SizeLine:
+    """A size nobody orders any more: it keeps its subitem and history, with no pieces."""
+    digest = size_payload_hash(there.name, there.label, 0)
+    return SizeLine(there.size_key, there.label, there.name, 0, digest)
 
 
-def _was_cancelled(known: KnownOrder, mapping: Mapping) -> bool:
+def _differ(lines: tuple[LineAction, ...], known: KnownOrder) -> bool:
+    """Whether a size line differs from what is acknowledged, not only lacks its acknowledgement."""
+    return any(
+        line.operation is Operation.UPDATE
+        and known.lines[line.line.size_key].payload_hash is not None
+        for line in lines
+    )
+
+
+def is_cancelled(known: KnownOrder, mapping: Mapping) -> bool:
+    """Whether the board is known to show the order as cancelled."""
     title = mapping.column_of(mapping.order_type).title
     return known.values.get(title) == mapping.cancelled
 
 
 def is_acknowledged(order: OrderLine, known: KnownOrder) -> bool:
     """Whether monday.com has acknowledged every part of the order as it is now."""
-    if any(there.payload_hash is None for there in known.lines.values()):
+    wanted = {line.size_key: line.payload_hash for line in order.sizes}
+    if known.payload_hash != order.payload_hash or not wanted.keys() <= known.lines.keys():
         return False
-    return known.payload_hash == order.payload_hash and all(
-        (there := known.lines.get(line.size_key)) is not None
-        and there.payload_hash == line.payload_hash
-        for line in order.sizes
+    return all(
+        there.payload_hash is not None
+        and (there.payload_hash == wanted[size_key] if size_key in wanted else there.quantity == 0)
+        for size_key, there in known.lines.items()
     )

@@ -33,6 +33,14 @@ BOARD_TYPES: dict[Kind, tuple[str, ...]] = {
 }
 
 
+class DeletedPolicy(StrEnum):
+    """What becomes of an order on the board that has left the whole source."""
+
+    REPORT = "report"  # it is listed, and nothing is sent
+    CANCEL = "cancel"  # its order type becomes the cancelled one, its size lines 0
+    ARCHIVE = "archive"  # its item goes to the board's archive
+
+
 @dataclass(frozen=True)
 class MappedColumn:
     """One source column and the board column it fills."""
@@ -103,6 +111,7 @@ class Mapping:
     customer_season: str  # source column of --customer-season
     blank_rows: tuple[str, ...]  # a row whose columns named here are all blank is no order
     lookup: str  # source column of the key part an item is looked up by (AAG ORDER NUMBER)
+    deleted: DeletedPolicy = DeletedPolicy.REPORT
 
     def column_of(self, source: str) -> MappedColumn:
         """The mapped column filled from source column `source`.

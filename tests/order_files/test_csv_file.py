@@ -2,8 +2,9 @@
 
 import pytest
 
-from order_sync.csv_orders import open_csv, source_columns
 from order_sync.errors import ConfigError
+from order_sync.order_files.columns import source_columns
+from order_sync.order_files.csv_file import open_csv
 from order_sync.profile import DEFAULT_PROFILE, load_profile
 from order_sync.rules.reading import read_order
 

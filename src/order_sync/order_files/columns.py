@@ -1,0 +1,110 @@
+"""What the header of a file of orders may say, and the rows below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from order_sync.errors import ConfigError
+from order_sync.order_files.cells import CONVERTERS, Cell
+from order_sync.rules.mapping import Kind, Mapping
+from order_sync.rules.reading import needed_columns
+
+Column = tuple[str, str]  # name, SQL type: TEXT, INTEGER or DATE
+Texts = Sequence[str | None]  # the cells of one row, in the order of the header
+
+
+@dataclass(frozen=True)
+class OrderFile:
+    """A file whose header was checked; its rows are read one at a time, as often as asked."""
+
+    headers: tuple[str, ...]  # as the source table calls them, in the order of the file
+    columns: tuple[Column, ...]  # of a table that holds every row
+    absent: tuple[str, ...]  # columns the profile reads and the file lacks: they stay empty
+    texts: Callable[[], Iterator[Texts]]
+    notices: tuple[str, ...] = ()  # what a person should know before trusting the rows
+
+    def rows(self) -> Iterator[dict[str, Cell]]:
+        """Every row by column name. Blank cells are None.
+
+        Sizes, the total and dates are whole numbers and ISO dates where they can be read; what
+        cannot be read stays as it is, so that the run reports it with its order.
+
+        Raises:
+            ConfigError: a row is not readable; the message names its place.
+        """
+        types = dict(self.columns)
+        convert = [CONVERTERS[types[name]] for name in self.headers]
+        for texts in self.texts():
+            yield {
+                name: to_cell(text) if text and not text.isspace() else None
+                for name, to_cell, text in zip(self.headers, convert, texts, strict=True)
+            }
+
+
+def known_headers(cells: Sequence[str], mapping: Mapping) -> list[str]:
+    """Headers trimmed, with the profile's name for columns in another spelling."""
+    aliases = {
+        alias: column.source for column in mapping.columns for alias in column.source_aliases
+    }
+    headers = [cell.strip() for cell in cells]
+    return [aliases.get(header, header) for header in headers]
+
+
+def order_file(
+    place: str,
+    headers: Sequence[str],
+    mapping: Mapping,
+    texts: Callable[[], Iterator[Texts]],
+    *,
+    position: Callable[[int], str] = str,
+    notices: tuple[str, ...] = (),
+) -> OrderFile:
+    """The orders below a header.
+
+    Args:
+        place: of the header, as a message names it.
+        headers: from `known_headers`.
+        texts: reads the rows from the beginning; each has as many cells as the header.
+        position: what a person calls the n-th column, counted from 1.
+
+    Raises:
+        ConfigError: a column has no name or stands there twice, or one that every order needs is
+            missing; all of it at once.
+    """
+    problems = list(_problems(place, headers, mapping, position))
+    if problems:
+        raise ConfigError(
+            problems[0],
+            hint="the header names each column once, as the profile does",
+            problems=tuple(problems),
+        )
+    expected = source_columns(mapping)
+    known = {name for name, _ in expected}
+    further = [(name, "TEXT") for name in headers if name not in known]
+    absent = tuple(name for name, _ in expected if name not in headers)
+    return OrderFile(tuple(headers), (*expected, *further), absent, texts, notices)
+
+
+def source_columns(mapping: Mapping) -> list[Column]:
+    """Columns of a source table that holds everything the profile reads."""
+    types = {column.source: "DATE" for column in mapping.columns if column.kind is Kind.DATE}
+    types |= dict.fromkeys(mapping.sizes.names, "INTEGER")
+    if mapping.total_quantity:
+        types[mapping.total_quantity] = "INTEGER"
+    return [(name, types.get(name, "TEXT")) for name in needed_columns(mapping)]
+
+
+def _problems(
+    place: str, headers: Sequence[str], mapping: Mapping, position: Callable[[int], str]
+) -> Iterator[str]:
+    first: dict[str, int] = {}
+    for number, header in enumerate(headers, start=1):
+        if not header:
+            yield f"{place}: column {position(number)} has no name"
+        # Databases compare column names without case.
+        elif first.setdefault(header.casefold(), number) != number:
+            yield f'{place}: the column "{header}" stands there twice'
+    for column in (*mapping.key, mapping.customer):
+        if column not in headers:
+            yield f'{place}: the column "{column}" is missing'
