@@ -1,4 +1,4 @@
-"""Takes the pictures of the documentation: the demo's board, and the end of its output.
+"""Takes the pictures of the documentation: the demo's board, its output, and a plan of changes.
 
 Run it with scripts/pictures; it needs Chromium. Look at the pictures before you keep them.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 from playwright.sync_api import Browser, Position, sync_playwright
@@ -18,10 +20,15 @@ from rich.console import Console, RenderableType
 from rich.terminal_theme import MONOKAI
 
 from order_sync.cli.show_demo import demo_parts
+from order_sync.cli.show_plan import plan_parts
 from order_sync.demo import SHOWN_GROUP, demo_world, run_demo
 from order_sync.logs import setup_logs
+from order_sync.planning import make_plan
+from order_sync.profile import load_profile
 from order_sync.progress import Silent
+from order_sync.rules.filters import Filters
 
+SHOWN_PO = "4755"
 IMAGES = Path(__file__).parent / "images"
 OPENED = 1  # items whose sizes are shown
 ABOVE = 308  # pixels above the group that is shown open: other groups, folded
@@ -37,11 +44,18 @@ def main() -> None:
     setup_logs("warning")
     with demo_world() as world:
         parts = list(demo_parts(run_demo(world, Silent()), world, kept=False))
+        change_some_orders(world.database)
+        profile = load_profile(world.settings.profile)
+        plan = make_plan(world.settings, profile, Filters(po=SHOWN_PO), Silent())
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             picture_of_board(browser, world.board_url)
             # Without the groups, which the board shows, and the address of a page that is gone.
-            picture_of_terminal(browser, parts[2:-1])
+            picture_of_terminal(browser, "demo", "order-sync demo", parts[2:-1])
+            asked = f"order-sync plan --diff --po {SHOWN_PO}"
+            picture_of_terminal(
+                browser, "plan", asked, plan_parts(plan, diff=True, out=None, filtered=True)
+            )
             browser.close()
     for picture in sorted(IMAGES.glob("*.png")):
         size = picture.stat().st_size
@@ -67,12 +81,33 @@ def picture_of_board(browser: Browser, url: str) -> None:
     page.screenshot(path=IMAGES / "board.png")
 
 
-def picture_of_terminal(browser: Browser, parts: Iterable[RenderableType]) -> None:
+def change_some_orders(database: Path) -> None:
+    """What a week does to orders: a price, a date and sizes, a season, a cancellation."""
+    with closing(sqlite3.connect(database)) as db, db:
+        keys = db.execute(
+            'SELECT rowid FROM ORDERS_UNIFIED WHERE "PO NUMBER" = ? AND "M" > 0 '
+            "AND \"ORDER TYPE\" = 'ACTIVE' ORDER BY rowid LIMIT 4",
+            (SHOWN_PO,),
+        ).fetchall()
+        changes = (
+            "\"CUSTOMER PRICE\" = '31.50', \"EX FACTORY DATE\" = '2025-10-17'",
+            '"M" = "M" + 24, "XL" = 0',
+            "\"AAG SEASON\" = '2026 SPRING'",
+            "\"ORDER TYPE\" = 'CANCELLED'",
+        )
+        for (row,), change in zip(keys, changes, strict=True):
+            db.execute(f"UPDATE ORDERS_UNIFIED SET {change} WHERE rowid = ?", (row,))  # noqa: S608
+
+
+def picture_of_terminal(
+    browser: Browser, name: str, asked: str, parts: Iterable[RenderableType]
+) -> None:
     console = Console(
         record=True, width=112, file=io.StringIO(), force_terminal=True, highlight=False
     )
-    console.print("$ order-sync demo", style="bold")
-    console.print("…")
+    console.print(f"$ {asked}", style="bold")
+    if name == "demo":
+        console.print("…")
     for part in parts:
         console.print(part)
         if hasattr(part, "add_row"):
@@ -82,7 +117,7 @@ def picture_of_terminal(browser: Browser, parts: Iterable[RenderableType]) -> No
     svg = console.export_svg(title="order-sync", theme=MONOKAI, code_format=frame)
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     page.set_content(f"<body style='margin:0'>{svg}")
-    page.locator("svg").screenshot(path=IMAGES / "demo.png", omit_background=True)
+    page.locator("svg").screenshot(path=IMAGES / f"{name}.png", omit_background=True)
 
 
 if __name__ == "__main__":

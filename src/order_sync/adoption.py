@@ -14,12 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import Connection, select
-
 from order_sync.board_run import hold_board, read_call, recover, stopped_by_signals
 from order_sync.config import Settings
 from order_sync.connection import connected, open_board
-from order_sync.db import engine, runs, staging
+from order_sync.db import known, runs, staging
 from order_sync.db.adopted import AdoptedLine, AdoptedOrder, store_adopted
 from order_sync.db.engine import Database
 from order_sync.db.runs import ReadCall, RunRef
@@ -206,10 +204,12 @@ class _Adoption:
     async def _learn(
         self, d: Delivery, orders: dict[str, OrderLine], items: Sequence[FoundRow]
     ) -> None:
-        ids = await d.read(self._known_ids)
+        ids = await d.read(known.item_ids, self.tables, self.run.board_id)
         live = await d.read(staging.live_keys, self.tables, self.run.board_id)
         matched = list(self._matched(orders, items, ids, live.in_doubt))
-        self._note_missing(items, ids, await d.read(self._fresh_keys))
+        lag = timedelta(seconds=self.settings.monday.read_lag_s)
+        fresh = await d.read(known.keys_created_within, self.tables, self.run.board_id, lag)
+        self._note_missing(items, ids, fresh)
         found = {order.order_key for order, _ in matched} | {row.order_key for row in
                                                              self.report.twice}  # fmt: skip
         self.report.to_create = len(orders.keys() - found - live.in_doubt)
@@ -318,26 +318,6 @@ class _Adoption:
             for key, item_id in sorted(ids.items())
             if item_id not in there and key not in fresh and self.filters.matches_order_key(key)
         ]
-
-    def _known_ids(self, conn: Connection) -> dict[str, str]:
-        """order_key -> item id of all MON_* knows on this board."""
-        p = self.tables.production
-        rows = conn.execute(
-            select(p.c.order_key, p.c["Item ID"]).where(p.c.board_id == self.run.board_id)
-        )
-        return {row[0]: row[1] for row in rows}
-
-    def _fresh_keys(self, conn: Connection) -> frozenset[str]:
-        """Keys of items created so lately that reads may not show them yet."""
-        p = self.tables.production
-        since = engine.now(conn) - timedelta(seconds=self.settings.monday.read_lag_s)
-        return frozenset(
-            conn.execute(
-                select(p.c.order_key).where(
-                    p.c.board_id == self.run.board_id, p.c.created_date >= since
-                )
-            ).scalars()
-        )
 
     def _judge(self, d: Delivery) -> None:
         report = self.report

@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 
 from order_sync import cli
+from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer
 
 HEADER = "AAG ORDER NUMBER,CUSTOMER NAME,CUSTOMER STYLE,CUSTOMER COLOUR DESCRIPTION,PO NUMBER,S,M"
+ORDER_HEADER = HEADER + ",AAG SEASON,CUSTOMER SEASON,ORDER TYPE,UNIT OF MEASURE"
+GOOD = "JOO-1,JOHNNIE O,M01,WHITE,4755,12,7,2025 FALL,,RECEIVED,PCE"
+OTHER = "RHY-1,RHYTHM,M01,BLACK,4756,1,,2025 FALL,,RECEIVED,PCE"
+TOKEN = "canary-7f3a9c51"
 SAMPLE = Path(cli.__file__).parents[1] / "samples" / "greyson-and-friends.csv"
 
 
@@ -26,6 +31,20 @@ class Ended:
     @property
     def document(self):
         return json.loads(self.out)
+
+
+@dataclass
+class OnBoard:
+    """The board as a person sees it."""
+
+    sandbox: Sandbox
+    id: str
+
+    def items(self):
+        return self.sandbox.items(self.id)
+
+    def mutations(self):
+        return sum(entry.kind == "mutation" for entry in self.sandbox.request_log)
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +79,31 @@ def write_csv(folder):
         return path
 
     return write_csv
+
+
+@pytest.fixture
+def sandbox():
+    return Sandbox(SandboxOptions(token=TOKEN))
+
+
+@pytest.fixture
+def board(sandbox, monkeypatch):
+    """An empty board, and settings that lead to it."""
+    board = sandbox.add_board(
+        "customer-master-schedule", name="Schedule", customers=["JOHNNIE O", "RHYTHM"]
+    )
+    with SandboxServer(sandbox, port=0) as server:
+        monkeypatch.setenv("ORDER_SYNC_MONDAY__API_URL", server.api_url)
+        monkeypatch.setenv("ORDER_SYNC_MONDAY__BOARD_ID", board.id)
+        monkeypatch.setenv("MONDAY_API_TOKEN", TOKEN)
+        yield OnBoard(sandbox, board.id)
+
+
+@pytest.fixture
+def load(run, write_csv):
+    """Put rows with these cells into the source table."""
+
+    def load(*rows):
+        assert run("load", str(write_csv(*rows, header=ORDER_HEADER))).exit_code == 0
+
+    return load

@@ -292,7 +292,11 @@ SECRETS = {"MONDAY_API_TOKEN": TOKEN, "ORDER_SYNC_DATABASE__URL": "sqlite:///ord
 SAMPLES = [
     {},
     {"customer": "JOHNNIE O"},
-    {"customer": 'IT\'S "A" $(touch owned) `touch owned` ; touch owned', "po": "-x", "season": "*"},
+    {
+        "customer": 'IT\'S "A" $(touch owned) `touch owned` ; touch owned',
+        "po": "-x  y",
+        "season": "*",
+    },
     {"customer": "A", "po": "4755", "season": "2025 FALL"},
 ]
 

@@ -8,57 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from .conftest import GOOD, OTHER, TOKEN
 
-from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer
-
-from .conftest import HEADER
-
-TOKEN = "canary-7f3a9c51"
-HEADER = HEADER + ",AAG SEASON,CUSTOMER SEASON,ORDER TYPE,UNIT OF MEASURE"
-GOOD = "JOO-1,JOHNNIE O,M01,WHITE,4755,12,7,2025 FALL,,RECEIVED,PCE"
-OTHER = "RHY-1,RHYTHM,M01,BLACK,4756,1,,2025 FALL,,RECEIVED,PCE"
 BAD = "JOO-2,JOHNNIE O,M01,WHITE,4755,-3,,2025 FALL,,RECEIVED,PCE"
-
-
-@pytest.fixture
-def sandbox():
-    return Sandbox(SandboxOptions(token=TOKEN))
-
-
-@pytest.fixture
-def board(sandbox, monkeypatch):
-    """An empty board, and settings that lead to it."""
-    board = sandbox.add_board(
-        "customer-master-schedule", name="Schedule", customers=["JOHNNIE O", "RHYTHM"]
-    )
-    with SandboxServer(sandbox, port=0) as server:
-        monkeypatch.setenv("ORDER_SYNC_MONDAY__API_URL", server.api_url)
-        monkeypatch.setenv("ORDER_SYNC_MONDAY__BOARD_ID", board.id)
-        monkeypatch.setenv("MONDAY_API_TOKEN", TOKEN)
-        yield OnBoard(sandbox, board.id)
-
-
-@dataclass
-class OnBoard:
-    """The board as a person sees it."""
-
-    sandbox: Sandbox
-    id: str
-
-    def items(self):
-        return self.sandbox.items(self.id)
-
-
-@pytest.fixture
-def load(run, write_csv):
-    def load(*rows):
-        assert run("load", str(write_csv(*rows, header=HEADER))).exit_code == 0
-
-    return load
 
 
 def test_check_is_all_ok_before_a_first_run(run, board, load):

@@ -289,6 +289,13 @@ def test_refusals_are_told_open_and_closed_of_this_order_alone(conn, tables, run
     assert told == {("unknown_label", "sent"), ("too_long", None), ("parent_failed", None)}
 
 
+def test_refusals_of_keys_that_go_on_after_this_one_are_others(conn, tables, refuse):
+    refuse("joo-1")
+    refuse(KEY)
+    told = biography.biography(conn, tables, biography.Brief(BOARD, "joo-1"), 5)
+    assert [e.summary.order_key for e in told.errors] == ["joo-1"]
+
+
 # How it is read ----------------------------------------------------------------------------------
 
 
@@ -318,8 +325,8 @@ def test_every_query_uses_an_index(database, tables, state, conn, run, tell, ref
         assert all("SEARCH" in step or "USE TEMP B-TREE" in step or "MULTI-INDEX OR" in step
                    or step.startswith("INDEX ") for step in steps), (statement, steps)  # fmt: skip
         # The key narrows it, not the board alone.
-        of_board = [step for step in steps if "board_id=?)" in step]
-        assert of_board == [], (statement, steps)
+        by_board = [step for step in steps if "board_id=?" in step and "order_key" not in step]
+        assert by_board == [], (statement, steps)
 
 
 def test_a_story_is_read_without_a_file_of_a_database(tmp_path, tables):

@@ -22,6 +22,7 @@ DOCUMENTS: dict[Kind, Document] = {
     Kind.UPDATE_ITEMS: d.update_items([("7", {"name": "x", "t": None}), ("8", {"t": "y"})], "1"),
     Kind.MOVE_ITEMS: d.move_items([("7", "g"), ("8", "h")]),
     Kind.ARCHIVE_ITEMS: d.archive_items(["7", "8"]),
+    Kind.CREATE_COLUMN: d.create_text_column("1", "ORDER SYNC KEY", "ours"),
     Kind.SET_DROPDOWN_LABELS: d.set_dropdown_labels(
         "1", "c", "r1", [{"id": 1, "label": "A", "is_deactivated": True}, {"label": "B"}]
     ),

@@ -46,7 +46,9 @@ def _of_item(want: Wanted, item: Any) -> Iterator[str]:
         yield f"stands in {item.group_title!r} instead of {want.group!r}"
     shown = {title: text for title, text in item.values.items() if title in MAPPED and text}
     yield from _differing("shows", shown, want.values)
-    sizes = [(line.values.get("Size", ""), line.values.get("Order Qty", "")) for line in item.subitems]
+    sizes = [
+        (line.values.get("Size", ""), line.values.get("Order Qty", "")) for line in item.subitems
+    ]
     if len(dict(sizes)) != len(sizes):
         yield f"has a size twice: {sorted(sizes)}"
     for line in item.subitems:

@@ -288,7 +288,8 @@ def assert_counts_agree(plan: Plan, report: RunReport) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_a_run_does_what_its_plan_said_and_costs_it(world, case):
-    world.extra |= case.options or {}
+    # A busy machine must not make the run send anything again.
+    world.extra |= {"ORDER_SYNC_MONDAY__SEND_WINDOW_S": "10", **(case.options or {})}
     case.prepare(world)
     database, asked = content(world), len(world.sandbox.request_log)
 
@@ -374,7 +375,8 @@ def test_orders_in_doubt_are_counted_and_not_planned(world):
         "JOHNNIE O": (1, 0),
     }
     assert plan.orders_to_send == 1
-    assert world.sync().orders_created == 6
+    assert world.sync().exit_code is ExitCode.DONE
+    world.assert_board_equals_source([*GREYSONS, JOHNNIES[0]])
 
 
 def test_the_plan_of_a_first_run_creates_no_table_and_no_file(world):
@@ -424,3 +426,24 @@ def test_the_share_of_the_day_is_told_where_the_account_tells_its_limit(world):
     limit = world.sandbox.limits
     assert cost.calls_per_day is not None, limit
     assert cost.share_of_day == cost.calls / cost.calls_per_day
+
+
+def test_cancelling_a_vanished_order_that_was_only_taken_over_keeps_what_people_wrote(world):
+    world.treats_vanished_orders("cancel")
+    world.has_orders(GREYSONS[0])
+    world.sync()
+    cells = {
+        "AAG ORDER NUMBER": "GRE-2", "STYLE": "M01Y09", "COLOR": "DEAN BLUE", "NOTES": "by hand",
+        "ORDER TYPE": "RECEIVED",
+    }  # fmt: skip
+    made = world.sandbox.person_creates(world.board.id, "GREYSON CLOTHIERS 2025 FALL", "x", cells)
+    world.has_orders(*GREYSONS[:2])
+    world.sync_that_dies("after-write", 8)  # it is taken over, and nothing is sent yet
+    assert len(world.query("SELECT 1 FROM MON_CustMasterSchedule")) == 2
+    assert world.sandbox.item(made).values == cells
+    world.has_orders(GREYSONS[0])
+
+    report = world.sync(limits=ANY_REMOVAL)
+
+    assert report.orders_done == {"DELETED": 1}
+    assert world.sandbox.item(made).values == cells | {"ORDER TYPE": "CANCELLED"}

@@ -11,8 +11,7 @@ from order_sync.profile import load_profile
 from order_sync.rules.mapping import Kind
 
 MAPPING = load_profile("customer-master-schedule")
-NOT_ON_THE_BOARD = {"ORDER QTY", "CUSTOMER COLOR CODE"}  # a formula there, and no column at all
-COLUMNS = [column for column in MAPPING.columns if column.title not in NOT_ON_THE_BOARD]
+COLUMNS = MAPPING.columns
 SIZES = MAPPING.sizes.names
 BLANK = ("", "null", "none", "nan", "n/a")
 ORDER_TYPES = {"active": "RECEIVED", "cancelled": "CANCELLED"}

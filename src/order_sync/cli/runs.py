@@ -84,7 +84,9 @@ def _plan(session: Session, limits: Limits, *, diff: bool = False, out: Path | N
         return 0
     share = made.cost.share_of_day
     document = asdict(made) | {"cost": asdict(made.cost) | {"share_of_day": share}}
-    session.result(document, *plan_parts(made, diff=diff, out=out))
+    session.result(
+        document, *plan_parts(made, diff=diff, out=out, filtered=session.filters != Filters())
+    )
     return 0
 
 

@@ -39,7 +39,9 @@ _WORDS = {
 _STYLES = {ChangeType.NEW: "green", ChangeType.CANCELLED: "red", ChangeType.DELETED: "red"}
 
 
-def plan_parts(plan: Plan, *, diff: bool, out: Path | None) -> Iterator[RenderableType]:
+def plan_parts(
+    plan: Plan, *, diff: bool, out: Path | None, filtered: bool = False
+) -> Iterator[RenderableType]:
     """What a person reads of a plan."""
     name = safe(plan.board_name) or "the board"
     yield line(f"Plan for {name} ({plan.board_id}), profile {plan.profile}", style="bold")
@@ -63,7 +65,8 @@ def plan_parts(plan: Plan, *, diff: bool, out: Path | None) -> Iterator[Renderab
     if out is not None:
         yield line(f"the plan is in {out}; do it with: order-sync sync --plan {out}", style="cyan")
     elif plan.orders_to_send and not plan.guards:
-        yield line("next: order-sync sync", style="cyan")
+        same = ", with the same filters" if filtered else ""
+        yield line(f"next: order-sync sync{same}", style="cyan")
 
 
 def _customers(plan: Plan) -> RenderableType:

@@ -93,7 +93,7 @@ def status_parts(
 def _runs(runs: Sequence[RunSummary]) -> RenderableType:
     several = len({run.board_id for run in runs}) > 1
     board = ["Board"] if several else []
-    numbers = ["Orders", "Size lines", "Refused", "Calls", "Exit"]
+    numbers = ["New", "Updated", "Archived", "Size lines", "Refused", "Calls", "Exit"]
     return table(
         ["Last runs", *board, "Command", "Status", *numbers],
         (
@@ -103,7 +103,9 @@ def _runs(runs: Sequence[RunSummary]) -> RenderableType:
                 run.command,
                 run.status,
                 run.orders_created,
-                run.subitems_created,
+                run.orders_updated,
+                run.orders_archived,
+                (run.subitems_created or 0) + (run.subitems_updated or 0),
                 run.rows_refused,
                 run.api_calls,
                 "" if run.exit_code is None else str(run.exit_code),

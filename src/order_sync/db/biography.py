@@ -253,7 +253,9 @@ def _keys(
 def _in_hand(t: Table) -> ColumnElement[bool]:
     """Condition on a staging table, written out so that its partial index can be used."""
     live = [state.value for state in LIVE_STATES]
-    return t.c.stg_status.in_(bindparam("live", live, expanding=True, literal_execute=True))
+    is_live = t.c.stg_status.in_(bindparam("live", live, expanding=True, literal_execute=True))
+    # True of every size line; it makes SQLite prefer that index to the one by state.
+    return and_(is_live, t.c.size_key >= "") if "size_key" in t.c else is_live
 
 
 # In short ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
@@ -206,6 +207,26 @@ def adopt_line(
                 "last_run_id": run.run_id,
             }
         )
+    )
+
+
+def item_ids(conn: Connection, tables: Tables, board_id: str) -> dict[str, str]:
+    """order_key -> item id of all that MON_* knows on a board."""
+    p = tables.production
+    rows = conn.execute(select(p.c.order_key, p.c["Item ID"]).where(p.c.board_id == board_id))
+    return {row[0]: row[1] for row in rows}
+
+
+def keys_created_within(
+    conn: Connection, tables: Tables, board_id: str, lag: timedelta
+) -> frozenset[str]:
+    """Order keys created so lately that reads of the board may not show them yet."""
+    p = tables.production
+    since = engine.now(conn) - lag
+    return frozenset(
+        conn.execute(
+            select(p.c.order_key).where(p.c.board_id == board_id, p.c.created_date >= since)
+        ).scalars()
     )
 
 

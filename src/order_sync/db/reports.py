@@ -34,7 +34,10 @@ class RunSummary:
     started_at: datetime
     ended_at: datetime | None
     orders_created: int | None
+    orders_updated: int | None  # written, moved or cancelled
+    orders_archived: int | None
     subitems_created: int | None
+    subitems_updated: int | None
     rows_refused: int | None
     rows_in_doubt: int | None
     api_calls: int | None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from order_sync.rules.changes import payload_hash, size_payload_hash
 from order_sync.rules.mapping import Mapping
 from order_sync.rules.order import OrderLine, SizeLine, Value
 from order_sync.rules.states import ChangeType, Operation
 from order_sync.rules.values import key_part
+from order_sync.rules.values import size_key as key_of_size
 
 NAME = "Name"  # how changes of the item's (or subitem's) name are listed beside board titles
 GROUP = "Group"
@@ -143,7 +145,11 @@ def compare_vanished(
     values[mapping.column_of(mapping.order_type).title] = mapping.cancelled
     order = _as_known(known, values)
     action = compare(order, VANISHED, known, mapping).action
-    return None if action is None else replace(action, change=ChangeType.DELETED)
+    if action is None:
+        return None
+    # Nobody knows what stands in a cell that was never acknowledged: it is not ours to clear.
+    columns = tuple(c for c in action.columns if values.get(c, "") is not None)
+    return replace(action, change=ChangeType.DELETED, columns=columns)
 
 
 def archive_vanished(known: KnownOrder) -> OrderAction:
@@ -208,12 +214,22 @@ def _line_actions(order: OrderLine, known: KnownOrder, mapping: Mapping) -> Iter
                 Operation.UPDATE, line, there.subitem_id, columns, there.quantity
             )  # fmt: skip
     wanted = {line.size_key for line in order.sizes}
-    for size_key, there in known.lines.items():
+    for size_key, there in sorted(known.lines.items(), key=lambda line: _rank(mapping, line[0])):
         if size_key not in wanted and (there.quantity != 0 or there.payload_hash is None):
             quantity = (mapping.sizes.quantity_title,)
             yield LineAction(
                 Operation.UPDATE, emptied(there), there.subitem_id, quantity, there.quantity
             )
+
+
+def _rank(mapping: Mapping, size_key: str) -> int:
+    """Where people look for a size: in the order of the profile, others last."""
+    return _ranks(mapping.sizes.names).get(size_key, len(mapping.sizes.names))
+
+
+@lru_cache(maxsize=8)
+def _ranks(names: tuple[str, ...]) -> dict[str, int]:
+    return {key_of_size(name): rank for rank, name in enumerate(names)}
 
 
 def _line_columns(line: SizeLine, there: KnownLine, mapping: Mapping) -> Iterator[str]:
