@@ -306,21 +306,31 @@ def test_plan_and_dry_run_tell_what_will_happen_and_change_nothing(place):
     assert place.query("SELECT name FROM sqlite_master ORDER BY name") == tables
 
 
-def test_an_order_that_changed_on_the_board_is_planned_and_not_sent(place):
+def test_an_order_that_changed_gets_what_differs_and_nothing_else(place):
     place.has_orders(*few_orders())
     place.sync()
     place.query(
-        "UPDATE ORDERS_UNIFIED SET \"CUSTOMER PRICE\" = '9.5' WHERE \"CUSTOMER STYLE\" = 'ST2'"
+        "UPDATE ORDERS_UNIFIED SET \"CUSTOMER PRICE\" = '9.5', L = 21, XS = NULL "
+        "WHERE \"CUSTOMER STYLE\" = 'ST2'"
     )
+    others = [place.cells(name) for name, _, _ in place.picture() if not name.startswith("ST2")]
+    before = place.cells("ST2 WHITE GRE-00002")
     place.server.forget()
 
     plan = place.run("plan", "--output", "json")
-    place.sync(code=3)
-
-    assert "gre-00002" in plan.out.casefold()
-    assert "gre-00001" not in plan.out.casefold()
     assert place.server.mutations == 0
-    assert place.picture() == few_on_board()
+    place.sync()
+
+    (order_line,) = plan.document["orders"]
+    assert order_line["name"] == "ST2 WHITE GRE-00002"
+    assert [column["title"] for column in order_line["columns"]] == ["CUSTOMER PRICE"]
+    assert place.server.count("change_multiple_column_values") == 3
+    assert place.cells("ST2 WHITE GRE-00002") == before | {"CUSTOMER PRICE": Decimal("9.5")}
+    name, group, _ = few_on_board()[1]
+    assert place.picture()[1] == (name, group, {"XS": 0, "L": 21})
+    assert [
+        place.cells(name) for name, _, _ in place.picture() if not name.startswith("ST2")
+    ] == others
 
 
 def test_json_output_is_one_document_and_nothing_else(place):

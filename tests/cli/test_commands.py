@@ -15,12 +15,12 @@ from order_sync.cli import looking, runs
 from order_sync.errors import Unreachable
 
 COMMANDS = [
-    "demo", "init", "check", "load", "db", "plan", "sync", "retry", "status", "batches", "errors",
-    "explain", "sandbox",
+    "demo", "init", "check", "load", "db", "plan", "sync", "retry", "adopt", "status", "batches",
+    "errors", "explain", "sandbox",
 ]  # fmt: skip
 LEAVES = [
     ["demo"], ["init"], ["check"], ["load"], ["db", "upgrade"], ["plan"], ["sync"], ["retry"],
-    ["status"], ["batches"], ["errors", "list"], ["errors", "show"], ["errors", "resolve"],
+    ["adopt"], ["status"], ["batches"], ["errors", "list"], ["errors", "show"], ["errors", "resolve"],
     ["explain"], ["sandbox"],
 ]  # fmt: skip
 READ_ONLY = [
@@ -64,7 +64,7 @@ def test_no_command_takes_a_monday_token(run, command):
     assert "--token" not in ended.out
 
 
-@pytest.mark.parametrize("command", ["plan", "sync", "retry"])
+@pytest.mark.parametrize("command", ["plan", "sync", "retry", "adopt"])
 @pytest.mark.parametrize("option", FILTERS)
 def test_a_blank_filter_is_an_error_and_never_means_everything(run, command, option):
     ended = run(command, option, " ")
@@ -72,7 +72,7 @@ def test_a_blank_filter_is_an_error_and_never_means_everything(run, command, opt
     assert option in ended.err
 
 
-@pytest.mark.parametrize("command", ["plan", "sync", "retry"])
+@pytest.mark.parametrize("command", ["plan", "sync", "retry", "adopt"])
 @pytest.mark.parametrize("limit", ["0", "-1", "x"])
 def test_a_limit_below_one_is_a_usage_error(run, command, limit):
     assert run(command, "--limit", limit).exit_code == 2
@@ -144,7 +144,7 @@ def test_an_error_is_one_line_and_what_to_do(run):
     assert hint.startswith("  do: ")
 
 
-@pytest.mark.parametrize("command", ["plan", "sync", "retry"])
+@pytest.mark.parametrize("command", ["plan", "sync", "retry", "adopt"])
 def test_in_json_mode_an_error_is_a_document_too(run, command):
     ended = run(command, "--output", "json")
     assert ended.exit_code == 2

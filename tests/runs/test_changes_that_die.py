@@ -39,8 +39,8 @@ def assert_one_run_finishes(world: World, rows: list[Any]) -> None:
 # A run of these changes writes 51 transactions and sends 18 requests.
 WRITES, SENDS = 51, 18
 STEPS = [
-    *(("before-commit", n) for n in range(2, WRITES + 1, 6)),
-    *(("after-write", n) for n in range(1, WRITES + 1, 3)),
+    *(("before-commit", n) for n in range(4, WRITES + 1, 10)),
+    *(("after-write", n) for n in range(2, WRITES + 1, 5)),
     *(("before-send", n) for n in range(1, SENDS + 1)),
     *(("after-send", n) for n in range(1, SENDS + 1)),
 ]
@@ -55,8 +55,10 @@ def test_a_changing_run_that_died_is_finished_by_the_next(world, step, number):
     assert_one_run_finishes(world, [*AFTER, NEW])
 
 
-@pytest.mark.parametrize("number", range(1, SENDS + 1))
-@pytest.mark.parametrize("step", ["before-send", "after-send"])
+@pytest.mark.parametrize(
+    ("step", "number"),
+    [(("before-send", "after-send")[n // 2 % 2], n) for n in range(2, SENDS + 1)],
+)
 def test_a_source_that_flips_back_after_a_kill_is_what_the_board_shows(world, step, number):
     """The intent is stored; whether monday.com wrote is unknown to the next run."""
     known_board(world)
@@ -67,7 +69,7 @@ def test_a_source_that_flips_back_after_a_kill_is_what_the_board_shows(world, st
     assert_one_run_finishes(world, BEFORE)
 
 
-@pytest.mark.parametrize("number", [1, 7, 8, 9, 10, 11])
+@pytest.mark.parametrize("number", [7, 8, 9, 10])
 def test_a_source_that_flips_back_after_a_kill_leaves_nothing_staged(world, number):
     """Nothing was sent, and nothing has to be: the waiting rows are dropped."""
     known_board(world)
@@ -109,13 +111,10 @@ WRITTEN = {"moves": ("move_item_to_group", 0), "items": ("change_multiple_column
            "most": ("change_multiple_column_values", 2)}  # fmt: skip
 
 
-@pytest.mark.parametrize("memory", [True, False], ids=["with memory", "without memory"])
 @pytest.mark.parametrize("document", WRITTEN)
 @pytest.mark.parametrize("fault", LOST)
-def test_a_lost_answer_to_an_update_is_made_good_in_the_same_run(
-    make_world, fault, document, memory
-):
-    world = make_world(idempotency=memory)
+def test_a_lost_answer_to_an_update_is_made_good_in_the_same_run(make_world, fault, document):
+    world = make_world(idempotency=False)
     known_board(world)
     match, skip = WRITTEN[document]
     world.sandbox.add_fault(fault, times=1, match=match, skip=skip)
