@@ -20,8 +20,8 @@ COMMANDS = [
 ]  # fmt: skip
 LEAVES = [
     ["demo"], ["init"], ["check"], ["load"], ["db", "upgrade"], ["plan"], ["sync"], ["retry"],
-    ["adopt"], ["status"], ["batches"], ["errors", "list"], ["errors", "show"], ["errors", "resolve"],
-    ["explain"], ["sandbox"],
+    ["adopt"], ["status"], ["batches"], ["errors", "list"], ["errors", "show"],
+    ["errors", "resolve"], ["explain"], ["sandbox"],
 ]  # fmt: skip
 READ_ONLY = [
     ["plan"], ["sync", "--dry-run"], ["status"], ["batches"], ["check"],
