@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from order_sync.errors import BoardMismatch, ConfigError
 from order_sync.monday.columns import BoardMap
@@ -115,13 +117,39 @@ def read_plan(path: Path) -> PlanFile:
         ) from None
     except ValueError:
         raise _no_plan(path) from None
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-        raise _no_plan(path)
     try:
-        made_at, filters = str(content.pop("made_at")), Filters(**content.pop("filters"))
-        return PlanFile(made_at, filters, PlanBasis(**content))
-    except (KeyError, TypeError):
+        file = _Content.model_validate(content, strict=True)
+    except ValidationError:
         raise _no_plan(path) from None
+    basis = file.model_dump(exclude={"format", "made_at", "filters"})
+    return PlanFile(file.made_at, Filters(**file.filters.model_dump()), PlanBasis(**basis))
+
+
+class _Filters(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    customer: str | None
+    po: str | None
+    aag_season: str | None
+    customer_season: str | None
+    key: str | None
+    limit: int | None
+
+
+class _Content(BaseModel):
+    """The shape of a plan file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1]
+    made_at: str
+    filters: _Filters
+    board_id: str
+    profile_fingerprint: str
+    board_columns: dict[str, list[str]]
+    new_groups: list[str]
+    new_labels: dict[str, list[str]]
+    orders: dict[str, dict[str, Any]]
 
 
 def _no_plan(path: Path) -> ConfigError:
@@ -139,11 +167,11 @@ def _differences(planned: PlanBasis, now: PlanBasis) -> Iterator[str]:
     for title in sorted(planned.board_columns.keys() | now.board_columns.keys()):
         if planned.board_columns.get(title) != now.board_columns.get(title):
             yield f"the board's column {title} has changed"
+    yield from _order_differences(planned.orders, now.orders)
     if planned.new_groups != now.new_groups:
         yield "other groups would be made: groups of the board or seasons have changed"
     if planned.new_labels != now.new_labels:
         yield "other labels would be made: labels of the board or values have changed"
-    yield from _order_differences(planned.orders, now.orders)
 
 
 def _order_differences(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -73,14 +73,17 @@ class Survey:
         return tuple(planned.values())
 
 
-async def survey_of(looks: Looks, found: Detection, taken: TakenIds) -> Survey:
+async def survey_of(
+    looks: Looks, found: Detection, taken: TakenIds, seen: Collection[str] = ()
+) -> Survey:
     """Look up on the board what would be created, so that nothing that stands there is doubled.
 
     Args:
         taken: which item ids are known under whatever order key.
+        seen: order keys whose subitems this run has read already.
     """
     strangers = await find_strangers(looks, found, taken)
-    lines = await find_strange_lines(looks, found)
+    lines = await find_strange_lines(looks, found, seen)
     mapping = looks.mapping
     actions = [
         compare(s.action.order, s.action.source_hash, s.as_known(), mapping).action

@@ -122,6 +122,7 @@ class _Run:
     delivery: Delivery | None = None
     first: Detection | None = None
     acted: set[str] = field(default_factory=set)  # order keys something was staged for
+    taken_over: set[str] = field(default_factory=set)  # order keys found on the board
     left_groups: set[str] = field(default_factory=set)  # titles of groups orders were moved out of
     notices: list[str] = field(default_factory=list)
 
@@ -228,7 +229,7 @@ class _Run:
         async def taken(ids: set[str]) -> set[str]:
             return await d.read(known.item_ids_taken, d.tables, d.run.board_id, ids)
 
-        return await survey_of(d, found, taken)
+        return await survey_of(d, found, taken, self.taken_over)
 
     async def _moved(self, d: Delivery, found: Detection) -> dict[str, OrderAction]:
         """Orders that stand in their new group now and still have to be written."""
@@ -244,6 +245,7 @@ class _Run:
         found = survey.found
         if survey.strangers or survey.strange_lines:
             await adopt(d, survey.strangers, survey.strange_lines)
+            self.taken_over |= {s.item.order_key for s in survey.strangers}
         self.progress.step("staging")
         self.acted |= {action.order.order_key for action in found.actions}
         self.left_groups |= {

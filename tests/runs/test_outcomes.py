@@ -125,6 +125,18 @@ def test_a_changed_order_is_written_where_it_differs_and_nowhere_else(world):
     assert world.sync().write_calls == 0
 
 
+def test_an_order_with_a_part_that_is_not_done_is_not_counted_as_done(world):
+    world.extra["ORDER_SYNC_MONDAY__MAX_ATTEMPTS"] = "1"
+    world.has_orders(*GOOD)
+    world.sandbox.add_fault("423-alias", times=1, match="create_subitem")
+
+    report = world.sync()
+
+    assert report.exit_code is ExitCode.ROWS_LEFT
+    assert (report.orders_created, report.size_lines_created) == (2, 3)
+    assert report.orders_done == {"NEW": 1}
+
+
 def test_an_order_that_left_the_source_is_listed_only_when_the_whole_source_was_read(world):
     world.has_orders(*GOOD)
     world.sync()

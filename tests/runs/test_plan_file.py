@@ -195,7 +195,7 @@ def test_of_many_orders_that_differ_the_first_are_named_and_the_rest_counted(wor
 
     named = [p for p in stop.value.problems if p.startswith("order gre-")]
     assert len(named) == 10
-    assert stop.value.problems[-1] == "and 4 more orders differ"
+    assert "and 4 more orders differ" in stop.value.problems
 
 
 def test_an_approved_plan_does_not_lift_a_guard(world, planned):

@@ -150,9 +150,9 @@ class Year:
         for _ in range(self.chance.randint(3, 8)):
             self.chance.choice(often)()
         luck = self.chance.random()
-        if luck < 0.15:
+        if luck < 0.1:
             self.die(often)
-        elif luck < 0.45:
+        elif luck < 0.3:
             self.fail()
         self.run()
 

@@ -24,7 +24,7 @@ def mean_costs(
     rows = conn.execute(
         select(
             latest.c.kind,
-            func.avg(latest.c.cost * 1.0 / latest.c.aliases),
+            func.avg(latest.c.cost * 1.0 / func.nullif(latest.c.aliases, 0)),
             func.avg(latest.c.duration_ms),
         ).group_by(latest.c.kind)
     )

@@ -6,7 +6,7 @@ instead of created, with unknown values, and written whole afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -109,16 +109,23 @@ class StrangeLine:
         return LineAction(Operation.UPDATE, self.wanted, self.line.subitem_id, columns, 0)
 
 
-async def find_strange_lines(looks: Looks, found: Detection) -> list[StrangeLine]:
+async def find_strange_lines(
+    looks: Looks, found: Detection, seen: Collection[str] = ()
+) -> list[StrangeLine]:
     """Look up the size lines that would be created below known items; take those out that stand.
 
     After a restored database, or where people made subitems by hand, they do. Only reads.
     Orders with a size that stands twice are refused.
+
+    Args:
+        seen: order keys whose subitems were read when they were taken over.
     """
     growing = {
         a.item_id: a
         for a in found.actions
-        if a.item_id is not None and any(_creates(line) for line in a.lines)
+        if a.item_id is not None
+        and a.order.order_key not in seen
+        and any(_creates(line) for line in a.lines)
     }
     parents = {item_id: action.order.order_key for item_id, action in growing.items()}
     below = await subitems_by_key(looks, parents) if parents else {}

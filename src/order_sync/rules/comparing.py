@@ -199,8 +199,7 @@ def _operation(columns: tuple[str, ...], change: ChangeType) -> Operation | None
 
 
 def _write_operation(change: ChangeType) -> Operation:
-    cancels = change in (ChangeType.CANCELLED, ChangeType.DELETED)
-    return Operation.CANCEL if cancels else Operation.UPDATE
+    return Operation.CANCEL if change is ChangeType.CANCELLED else Operation.UPDATE
 
 
 def _line_actions(order: OrderLine, known: KnownOrder, mapping: Mapping) -> Iterator[LineAction]:
