@@ -542,6 +542,7 @@ _COLUMNS = {
     "last_sent_at": "when it was sent last",
     "level": "`info` or `warning`",
     "max_retries_reached": "yes: it is not tried again by itself",
+    "moving_to": "group of a move that was sent and is not acknowledged",
     "monday_request_id": "monday.com's own number of the request",
     "next_try_at": "not tried again before",
     "order_key": "key of the order line: its parts joined by a bar",

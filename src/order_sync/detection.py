@@ -24,6 +24,7 @@ from order_sync.outcome import ReportedChange
 from order_sync.rules import columns
 from order_sync.rules.changes import resolve_duplicates
 from order_sync.rules.comparing import (
+    VANISHED,
     KnownOrder,
     OrderAction,
     archive_vanished,
@@ -341,6 +342,8 @@ class Detector:
             action = compare_vanished(there, self.board.active_titles, self.mapping)
         if action is not None:
             self._add_action(action, found, state, request)
+        elif there.source_hash is None:
+            found.acknowledged.append((there.order_key, VANISHED))
 
     def _add_action(
         self, action: OrderAction, found: Detection, state: _State, request: Request
@@ -413,14 +416,19 @@ class _State:
                 decided.setdefault(decision.order_key, []).append(decision)
             for error in refused.open_errors(conn, tables, board_id):
                 errors.setdefault(error.order_key, []).append(error)
+        live = LiveKeys(frozenset(), frozenset())
+        if exists:
+            live = staging.live_keys(conn, tables, board_id)
         return cls(
             tables=tables,
             board_id=board_id,
             exists=exists,
-            source_hashes=list(known.source_hashes(conn, tables, board_id)) if exists else [],
-            live=staging.live_keys(conn, tables, board_id)
-            if exists
-            else LiveKeys(frozenset(), frozenset()),
+            source_hashes=[
+                # What is refused or half-way is looked at again, also if its row is as it was.
+                (key, "" if key in errors or key in live.pending else digest)
+                for key, digest in (known.source_hashes(conn, tables, board_id) if exists else ())
+            ],
+            live=live,
             errors=errors,
             decided=decided,
             now=engine.now(conn),

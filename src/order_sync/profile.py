@@ -33,8 +33,8 @@ RESERVED_FIELDS = frozenset(
     {
         "title", "group", "group_id", "group_key", "updatedate", "item id", "board_id",
         "order_key", "customer_name", "payload_hash", "source_hash", "original_data",
-        "update_operation", "update_fields", "change_type", "next_try_at", "created_date",
-        "last_run_id",
+        "update_operation", "update_fields", "moving_to", "change_type", "next_try_at",
+        "created_date", "last_run_id",
     }
 )  # fmt: skip
 RESERVED_PREFIXES = ("stg_", "err_", "mon_")

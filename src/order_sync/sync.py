@@ -200,9 +200,12 @@ class _Run:
             request = Request(self.order.filters, keys, only_failed, trusted)
             found = await d.in_thread(crew.detector.detect, request)
             is_first = self.first is None
-            if is_first:
+            if self.first is None:
                 self.first = found
                 self.notices += found.notices
+            else:
+                told = {change.order_key for change in self.first.reported}
+                self.first.reported += [c for c in found.reported if c.order_key not in told]
             try:
                 survey = await self._survey(d, found, info)
             except SyncError as error:
@@ -238,7 +241,9 @@ class _Run:
         return {
             key: action
             for key, action in moves.items()
-            if key in there and key_part(there[key].group) == key_part(action.order.group_title)
+            if key in there
+            and there[key].moving_to is None
+            and key_part(there[key].group) == key_part(action.order.group_title)
         }
 
     async def _round(self, d: Delivery, crew: _Crew, survey: Survey) -> None:

@@ -254,7 +254,7 @@ def test_an_error_closes_itself_when_the_row_is_sent(state, tables, shipped):
 @pytest.mark.parametrize(
     ("judged", "still", "scope", "left"),
     [
-        ({"a"}, {("a", "unknown_label")}, None, ["a", "b"]),  # still wrong
+        ({"a"}, {("a", "", "unknown_label")}, None, ["a", "b"]),  # still wrong
         ({"a"}, set(), None, ["b"]),  # repaired
         (set(), set(), {"b"}, ["b"]),  # vanished from the whole source
         (set(), set(), None, ["a", "b"]),  # outside the filters: nobody looked

@@ -80,6 +80,22 @@ def test_a_source_that_flips_back_after_a_kill_leaves_nothing_staged(world, numb
     assert_one_run_finishes(world, BEFORE)
 
 
+@pytest.mark.parametrize("arrived", ["before-send", "after-send"])
+@pytest.mark.parametrize("change", ["season", "customer"])
+def test_a_move_in_doubt_is_taken_back_when_the_source_flips_back(world, change, arrived):
+    """Where the item stands is unknown: the old group has to be asked for again."""
+    there = CHANGES[change](NEW)  # its group and labels stand, so the move goes first of all
+    world.has_orders(*BEFORE, there)
+    world.sync()
+    world.has_orders(CHANGES[change](BEFORE[0]), *BEFORE[1:], there)
+    world.sync_that_dies(arrived, 3)
+    query = "SELECT stg_status FROM STG_MON_CustMasterSchedule WHERE update_operation = 'MOVE'"
+    assert world.query(query) == [("SENDING",)]
+    world.has_orders(*BEFORE, there)
+
+    assert_one_run_finishes(world, [*BEFORE, there])
+
+
 def test_the_steps_at_which_changing_runs_die_cover_the_whole_run(world, monkeypatch):
     counts = {"writes": 0, "sends": 0}
     run, send = Database.run, MondayClient.send

@@ -51,14 +51,6 @@ def wanted(row: Row) -> Wanted:
     )
 
 
-def key_of(row: Row) -> tuple[str, str, str]:
-    """What tells a row from the others, whatever its spelling."""
-    return tuple(
-        _text(row[part]).casefold()
-        for part in ("AAG ORDER NUMBER", "CUSTOMER STYLE", "CUSTOMER COLOUR DESCRIPTION")
-    )  # type: ignore[return-value]
-
-
 def by_name(rows: Iterable[Row]) -> dict[str, Wanted]:
     """Item name -> what it should look like."""
     found = [wanted(row) for row in rows]

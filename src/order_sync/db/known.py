@@ -51,6 +51,7 @@ def known_orders(
                 group=row["Group"],
                 payload_hash=row["payload_hash"],
                 source_hash=row["source_hash"],
+                moving_to=row["moving_to"],
                 values={c.title: row[c.field] for c in mapping.columns},
                 lines={},
             )
@@ -96,6 +97,23 @@ def withdraw(
             .values(payload_hash=None),
             [{"of_order": key, "of_size": size} for key, size in keys],
         )
+
+
+def withdraw_groups(
+    conn: Connection, tables: Tables, board_id: str, titles: Sequence[tuple[str, str]]
+) -> None:
+    """Remember where orders are about to be moved: until that is certain, they stand here or there.
+
+    Args:
+        titles: (order_key, title of the new group).
+    """
+    p = tables.production
+    conn.execute(
+        update(p)
+        .where(p.c.board_id == board_id, p.c.order_key == bindparam("of_order"))
+        .values(moving_to=bindparam("new_title")),
+        [{"of_order": key, "new_title": title} for key, title in titles],
+    )
 
 
 def store_hashes(

@@ -81,7 +81,13 @@ def _move_items(conn: Connection, tables: Tables, run: RunRef, at: Any) -> None:
     """A finished move changes the group; it is acknowledged when the order needed no more."""
     s, p, g = tables.staging, tables.production, tables.groups
     moved = conn.execute(
-        select(s.c.order_key, s.c.Group, g.c.group_id, _acknowledged_hash(s).label("digest"))
+        select(
+            s.c.order_key,
+            s.c.Group,
+            s.c.stg_customer_batch,
+            g.c.group_id,
+            _acknowledged_hash(s).label("digest"),
+        )
         .join(g, and_(g.c.board_id == s.c.board_id, g.c.title_key == s.c.group_key))
         .where(_ready(s, run.board_id), s.c.update_operation == Operation.MOVE)
     ).all()
@@ -93,6 +99,8 @@ def _move_items(conn: Connection, tables: Tables, run: RunRef, at: Any) -> None:
                 {
                     "Group": row.Group,
                     "group_id": row.group_id,
+                    "moving_to": None,
+                    "customer_name": row.stg_customer_batch,
                     "payload_hash": row.digest,
                     "UpdateDate": at,
                 }

@@ -121,13 +121,20 @@ def close_sent(
 ) -> None:
     """Close the open rows of keys the board has acknowledged; size_key is "" for items."""
     t = table_of(tables, unit)
-    open_rows = _open_ids(conn, t, run.board_id)
-    if unit is Unit.ITEM:
-        wanted = {key for key, _ in keys}
-        ids = [row.err_id for row in open_rows if row.order_key in wanted]
-    else:
-        pairs = set(keys)
-        ids = [row.err_id for row in open_rows if (row.order_key, row.size_key) in pairs]
+    of_line = [] if unit is Unit.ITEM else [t.c.size_key]
+    wanted = set(keys)
+    ids = [
+        row.err_id
+        for chunk in chunks(sorted({key for key, _ in keys}))
+        for row in conn.execute(
+            select(t.c.err_id, t.c.order_key, *of_line).where(
+                t.c.board_id == run.board_id,
+                t.c.resolved_date.is_(None),
+                t.c.order_key.in_(chunk),
+            )
+        )
+        if (row.order_key, row.size_key if of_line else "") in wanted
+    ]
     close_rows(conn, t, ids, "sent")
 
 
@@ -157,14 +164,15 @@ def close_rows(
 
 def close_stale(
     conn: Connection, tables: Tables, run: RunRef, judged: Collection[str],
-    still_refused: Collection[tuple[str, str]], scope_keys: Collection[str] | None,
+    still_refused: Collection[tuple[str, str, str]], scope_keys: Collection[str] | None,
     unwanted: Callable[[str, str], bool] = lambda _key, _size: False,
 ) -> int:  # fmt: skip
     """Close refusals that are no longer true.
 
     Args:
         judged: order keys of the source rows this run has looked at.
-        still_refused: (order_key, code) refused again in this run.
+        still_refused: (order_key, size_key, code) refused again in this run; size_key is "" for
+            order lines.
         scope_keys: every key of the source; None when the scope was not complete, so that
             nothing can be called vanished.
         unwanted: whether an order line, as it is now, has no such size line.
@@ -178,16 +186,14 @@ def close_stale(
         repaired: list[int] = []
         gone: list[int] = []
         for row in _open_ids(conn, t, run.board_id):
+            size_key = row.size_key if unit is Unit.SUBITEM else ""
+            if (row.order_key, size_key, row.error_type) in still_refused:
+                continue
             if unit is Unit.SUBITEM:
-                is_repaired = unwanted(row.order_key, row.size_key)
+                is_repaired = unwanted(row.order_key, size_key)
             else:
-                is_repaired = (
-                    row.request_id is None
-                    and row.order_key in judged
-                    and (row.order_key, row.error_type) not in still_refused
-                )
-            refused_again = (row.order_key, row.error_type) in still_refused
-            if scope_keys is not None and row.order_key not in scope_keys and not refused_again:
+                is_repaired = row.request_id is None and row.order_key in judged
+            if scope_keys is not None and row.order_key not in scope_keys:
                 gone.append(row.err_id)
             elif is_repaired:
                 repaired.append(row.err_id)

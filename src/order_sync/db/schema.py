@@ -222,6 +222,8 @@ def _production(meta: MetaData, mapping: Mapping) -> Table:
         Column("group_id", id_text(), nullable=False),
         Column("customer_name", String(255), nullable=False),
         *business_columns(mapping),
+        # Group of a move that was sent and is not acknowledged: the item stands here or there.
+        Column("moving_to", Text),
         # NULL: the board may hold something else than the columns here say, so all is sent again.
         Column("payload_hash", String(64)),
         # NULL: not everything of the order is acknowledged, so detection looks at it again.

@@ -79,6 +79,9 @@ class RowCargo:
         if self.unit is Unit.SUBITEM or self.rows[0].operation is not Operation.CREATE:
             keys = [(row.order_key, row.size_key or "") for row in self.rows]
             known.withdraw(conn, tables, run.board_id, self.unit, keys)
+        if self.rows[0].operation is Operation.MOVE:
+            titles = [(row.order_key, str(row.payload["group"])) for row in self.rows]
+            known.withdraw_groups(conn, tables, run.board_id, titles)
         events.add_events(conn, tables, run, (_event(row, event, request) for row in self.rows))
 
     def record(

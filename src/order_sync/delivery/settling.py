@@ -28,6 +28,7 @@ from order_sync.delivery.sender import Sender
 from order_sync.errors import SyncError
 from order_sync.monday.board import read_board
 from order_sync.monday.documents import Document, Kind, text
+from order_sync.monday.lookup import read_items
 from order_sync.rules.batching import halved
 from order_sync.rules.states import Event, RequestState, RowState
 from order_sync.rules.values import key_part
@@ -105,7 +106,7 @@ class Settler:
     def _seconds_until_due(self, conn: Connection, doubt: Doubt) -> float:
         monday = self._d.settings.monday
         lag = monday.send_window_s + monday.server_limit_s
-        if doubt.kind in (*_CREATES, Kind.CREATE_GROUPS):
+        if doubt.kind in (*_CREATES, Kind.CREATE_GROUPS, Kind.ARCHIVE_ITEMS):
             lag += monday.read_lag_s
         due: datetime = doubt.last_sent_at + timedelta(seconds=lag)
         return (due - engine.now(conn)).total_seconds()
@@ -116,6 +117,8 @@ class Settler:
             await self._settle_groups(doubt)
         elif unit is not None:
             await self._settle_creates(doubt, unit)
+        elif doubt.kind == Kind.ARCHIVE_ITEMS:
+            await self._settle_archives(doubt)
         else:
             await self._d.write(self._release_updates, doubt)
 
@@ -258,6 +261,32 @@ class Settler:
             staging.record_outcomes(conn, d.tables, unit, outcomes)
             events.add_events(conn, d.tables, d.run, (_event(o, doubt) for o in outcomes))
             d.touched.update(r.order_key for r in rows if r.run_id != d.run.run_id)
+        runs.set_request_state(conn, d.tables, doubt.request.request_id, RequestState.SETTLED)
+
+    async def _settle_archives(self, doubt: Doubt) -> None:
+        """An order may have come back to the source meanwhile: is its item still there?"""
+        d = self._d
+        rows = await d.read(
+            staging.rows_of_request, d.tables, Unit.ITEM, doubt.request.request_id,
+            RowState.UNCONFIRMED,
+        )  # fmt: skip
+        ids = [row.item_id for row in rows if row.item_id is not None]
+        active = {row.id async for row in read_items(d.client, ids, {}) if row.state == "active"}
+        await d.write(self._decide_archives, doubt, rows, active)
+
+    def _decide_archives(
+        self, conn: Connection, doubt: Doubt, rows: Sequence[StagedRow], active: set[str]
+    ) -> None:
+        d = self._d
+        outcomes = [
+            Outcome(row, Event.SAFE_TO_REPEAT)
+            if row.item_id in active
+            else Outcome(row, Event.FOUND, item_id=row.item_id)
+            for row in rows
+        ]
+        staging.record_outcomes(conn, d.tables, Unit.ITEM, outcomes)
+        events.add_events(conn, d.tables, d.run, (_event(o, doubt) for o in outcomes))
+        d.touched.update(row.order_key for row in rows)
         runs.set_request_state(conn, d.tables, doubt.request.request_id, RequestState.SETTLED)
 
     # Groups

@@ -42,8 +42,8 @@ def _store_refusals(conn: Connection, d: Delivery, found: Detection) -> None:
     refused.store_errors(conn, d.tables, d.run, local_errors(found.refused, d.mapping.key[0]))
     refused.close_stale(
         conn, d.tables, d.run, found.judged,
-        {(row.order_key, r.code) for row in found.refused for r in row.refusals}
-        | {(error.order_key, error.error_type) for error in found.held},
+        {(row.order_key, "", r.code) for row in found.refused for r in row.refusals}
+        | {(error.order_key, error.size_key, error.error_type) for error in found.held},
         found.scope_keys if found.vanished is not None else None,
         lambda key, size: key in found.sizes and size not in found.sizes[key],
     )  # fmt: skip

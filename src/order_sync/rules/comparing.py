@@ -41,6 +41,7 @@ class KnownOrder:
     group: str
     payload_hash: str | None
     source_hash: str | None  # None: not all of it is acknowledged
+    moving_to: str | None = None  # group of a move without a certain answer
     values: Dict[str, Value] = field(default_factory=dict)  # board title -> value
     lines: Dict[str, KnownLine] = field(default_factory=dict)  # size_key -> line
 
@@ -184,7 +185,7 @@ def _columns(order: OrderLine, known: KnownOrder, *, trusted: bool) -> Iterator[
         return
     if whole or known.title != order.name:
         yield NAME
-    if key_part(known.group) != key_part(order.group_title):
+    if known.moving_to is not None or key_part(known.group) != key_part(order.group_title):
         yield GROUP
     for title, value in order.values.items():
         if whole or known.values.get(title) != value:

@@ -40,7 +40,7 @@ class Event(StrEnum):
     NOT_EXECUTED = "NOT_EXECUTED"  # surely not executed: may be sent again, perhaps in halves
     ANSWER_LOST = "ANSWER_LOST"  # executed or not: nobody knows
     RUN_DIED = "RUN_DIED"  # its run ended without recording an answer
-    FOUND = "FOUND"  # looked up: the board holds it once
+    FOUND = "FOUND"  # looked up: the board shows what was asked for, once
     NOT_FOUND = "NOT_FOUND"  # looked up after every lag: the board does not hold it
     SAFE_TO_REPEAT = "SAFE_TO_REPEAT"  # an update whose late copy can no longer arrive
     SENT_AGAIN = "SENT_AGAIN"  # identical bytes, identical key
