@@ -149,29 +149,26 @@ class _Checks:
                 "its name is not set, so a wrong id would not be noticed",
                 f'set monday.board_name to "{board.name}"',
             )
-        if self.may_add is not None:
-            board = self._add_key_columns(board, self.may_add)
-        self._tell_key_columns(board)
+        self.passes("keys", lambda: self._key_columns(board))
         if look_at_state:
             self._guard_strange_board(board, info)
 
-    def _add_key_columns(self, board: BoardMap, may_add: Callable[[str], bool]) -> BoardMap:
+    def _key_columns(self, board: BoardMap) -> None:
         missing = missing_key_columns(board)
         places = " and ".join(place for _, place in missing)
         question = f'Add the column {KEY_TITLE} to {places} of "{board.name}"?'
-        if not missing or not may_add(question):
-            return board
-        for board_id, place in missing:
-            asyncio.run(self._add_key_column(board_id, place))
-            self.ok("keys", f"{KEY_TITLE} was added to {place}")
-        return asyncio.run(self._read_board())[1]
+        if missing and self.may_add is not None and self.may_add(question):
+            for board_id, place in missing:
+                asyncio.run(self._add_key_column(board_id, place))
+                self.ok("keys", f"{KEY_TITLE} was added to {place}")
+            missing = []
+        self._tell_key_columns(missing)
 
     async def _add_key_column(self, board_id: str, place: str) -> None:
         async with connected(self.settings()) as client:
             await add_key_column(client, board_id, place)
 
-    def _tell_key_columns(self, board: BoardMap) -> None:
-        missing = missing_key_columns(board)
+    def _tell_key_columns(self, missing: list[tuple[str, str]]) -> None:
         if not missing:
             self.ok("keys", f"board and subitem board have {KEY_TITLE}")
         elif len(missing) == 1:

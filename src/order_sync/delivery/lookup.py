@@ -102,8 +102,9 @@ async def subitems_by_key(
 ) -> dict[str, dict[str, list[FoundRow]]]:
     """parent item id -> size_key -> subitems of this size.
 
-    A subitem with a key of ours is judged by it alone: one that somebody moved here from another
-    order keeps belonging to that order. Any other goes by its size label.
+    A subitem with a key of ours is judged by it alone. One with the key of another order, moved
+    here or copied with its item, stays that order's: two orders would write one subitem
+    otherwise. Any other goes by its size label.
 
     Args:
         parents: item id -> order_key.

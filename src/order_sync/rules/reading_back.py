@@ -15,9 +15,14 @@ from order_sync.rules.changes import payload_hash, size_payload_hash
 from order_sync.rules.columns import as_shown
 from order_sync.rules.mapping import Kind, Mapping
 from order_sync.rules.order import OrderLine, SizeLine, Value
-from order_sync.rules.values import clean_text, key_part
-
-MAX_PIECES = 10**12
+from order_sync.rules.values import (
+    DECIMAL_PLACES,
+    INTEGER_PLACES,
+    MAX_QUANTITY,
+    SIGNIFICANT_DIGITS,
+    clean_text,
+    key_part,
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ def held_order(
             continue
         differing.append(title)
         values[title] = held = _held(kinds[title], text)
-        readable = readable and (held is not None or not text.strip())
+        # What is held as wanted although it shows otherwise is a number spelled in another way.
+        readable = readable and held != wanted and (held is not None or not text.strip())
     if not differing:
         digest: str | None = order.payload_hash
     elif readable:
@@ -96,7 +102,7 @@ def held_line(wanted: SizeLine | None, name: str, label: str, text: str) -> Held
         text: of its quantity cell.
     """
     number = _number(text) if text.strip() else None
-    if number is None or number != number.to_integral_value() or not 0 <= number < MAX_PIECES:
+    if number is None or number != number.to_integral_value() or not 0 <= number <= MAX_QUANTITY:
         return HeldLine(0, None, is_as_wanted=False)
     quantity = int(number)
     same = wanted is not None and (wanted.name, wanted.label, wanted.quantity) == (
@@ -113,10 +119,17 @@ def _held(kind: Kind, text: str) -> Value:
         return None
     if kind is Kind.NUMBER:
         number = _number(text)
-        # Finer than a price column holds: what it would keep is not what the board shows.
-        fits = number is not None and number == round(number, 4) and abs(number) < 10**14
-        return number if fits else None
+        return number if number is not None and _fits(number) else None
     return _date(text) if kind is Kind.DATE else _text(text)
+
+
+def _fits(number: Decimal) -> bool:
+    """Whether MON_* keeps a number exactly as the board shows it."""
+    return (
+        number.adjusted() < INTEGER_PLACES
+        and number == round(number, DECIMAL_PLACES)
+        and len(number.normalize().as_tuple().digits) <= SIGNIFICANT_DIGITS
+    )
 
 
 def _text(text: str) -> str:
