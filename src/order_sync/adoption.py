@@ -39,6 +39,7 @@ from order_sync.rules.mapping import Mapping
 from order_sync.rules.order import OrderLine
 from order_sync.rules.reading_back import held_line, held_order
 from order_sync.rules.states import RunState
+from order_sync.rules.values import size_key
 
 CHUNK = 200  # orders written in one transaction
 
@@ -122,6 +123,7 @@ class _Adoption:
 
     def __post_init__(self) -> None:
         self.report = AdoptReport(self.run.run_id, self.run.board_id)
+        self.sizes = frozenset(size_key(name) for name in self.mapping.sizes.names)
 
     async def go(self) -> AdoptReport:
         try:
@@ -159,7 +161,8 @@ class _Adoption:
                 self.progress.step("reading items")
                 self.progress.total(info.items_count or 0)
                 items = await self._items(d)
-                await self._learn(d, orders, items)
+                if d.stopping is None:  # else not all of the board was read
+                    await self._learn(d, orders, items)
                 if self.fill_keys and d.stopping is None:
                     self.progress.step("writing keys")
                     self.report.keys_written = await write_keys(d, self.keyed)
@@ -197,7 +200,7 @@ class _Adoption:
             items.append(row)
             self.progress.done(1)
             if d.stopping is not None:
-                raise d.stopping
+                break
         self.report.items_read = len(items)
         return items
 
@@ -209,10 +212,13 @@ class _Adoption:
         matched = list(self._matched(orders, items, ids, live.in_doubt))
         lag = timedelta(seconds=self.settings.monday.read_lag_s)
         fresh = await d.read(known.keys_created_within, self.tables, self.run.board_id, lag)
-        self._note_missing(items, ids, fresh)
-        found = {order.order_key for order, _ in matched} | {row.order_key for row in
-                                                             self.report.twice}  # fmt: skip
-        self.report.to_create = len(orders.keys() - found - live.in_doubt)
+        found = {order.order_key for order, _ in matched}
+        found.update(row.order_key for row in self.report.twice)
+        self.report.to_create = len(orders.keys() - found - live.in_doubt - ids.keys())
+        within = ids if self.filters.is_empty else orders
+        self._note_missing(
+            items, {key: ids[key] for key in ids.keys() & within.keys() - found - fresh}
+        )
         self.progress.step("reading subitems")
         for start in range(0, len(matched), CHUNK):
             if d.stopping is not None:
@@ -248,25 +254,31 @@ class _Adoption:
                 rows.setdefault(key, []).append(item)
             if not mine and known_as is None and self.filters.is_empty:
                 self.report.unmatched.append(BoardRow(item.id, item.name))
+        fits = Counter(item.id for hits in rows.values() for item in hits)
+        self.report.in_doubt = len(orders.keys() & in_doubt)
         for key, hits in rows.items():
             if key in in_doubt:
-                self.report.in_doubt += 1
-            elif len(hits) > 1:
-                self.report.twice += [
-                    BoardRow(hit.id, hit.name, key, "the board holds this order more than once")
-                    for hit in hits
-                ]
+                continue
+            if len(hits) > 1:
+                self._note_twice(key, hits, "the board holds this order more than once")
+            elif fits[hits[0].id] > 1:
+                self._note_twice(key, hits, "it fits more than one order of the source")
             else:
                 yield orders[key], hits[0]
+
+    def _note_twice(self, key: str, hits: Iterable[FoundRow], why: str) -> None:
+        self.report.twice += [BoardRow(hit.id, hit.name, key, why) for hit in hits]
 
     def _adopted(
         self, d: Delivery, order: OrderLine, item: FoundRow, below: dict[str, list[FoundRow]]
     ) -> AdoptedOrder | None:
         """What one item holds; None, and a line in the report, if a size stands twice below it."""
+        # A subitem without a size, or with one no source has, belongs to people.
+        below = {size: rows for size, rows in below.items() if size in self.sizes}
         doubled = [rows[0].name for rows in below.values() if len(rows) > 1]
         if doubled:
             why = f"it holds a size more than once: {', '.join(doubled)}"
-            self.report.twice.append(BoardRow(item.id, item.name, order.order_key, why))
+            self._note_twice(order.order_key, [item], why)
             return None
         titles = {group.id: group.title for group in d.board.groups}
         group = titles.get(item.group_id, "")
@@ -289,13 +301,11 @@ class _Adoption:
     ) -> Iterator[AdoptedLine]:
         wanted = {line.size_key: line for line in order.sizes}
         label_title, quantity_title = d.board.subitem_label.title, d.board.subitem_quantity.title
-        for size_key, rows in below.items():
-            if not size_key:
-                continue  # a subitem without a size belongs to people
+        for size, rows in below.items():
             row = rows[0]
             label = row.values[label_title]
-            held = held_line(wanted.get(size_key), row.name, label, row.values[quantity_title])
-            yield AdoptedLine(size_key, row.id, row.name, label, held)
+            held = held_line(wanted.get(size), row.name, label, row.values[quantity_title])
+            yield AdoptedLine(size, row.id, row.name, label, held)
 
     def _count(self, order: AdoptedOrder, *, is_known: bool) -> None:
         report = self.report
@@ -308,15 +318,13 @@ class _Adoption:
         counts = Counter(report.differing) + Counter(order.held.differing)
         report.differing = dict(counts.most_common())
 
-    def _note_missing(
-        self, items: Iterable[FoundRow], ids: dict[str, str], fresh: frozenset[str]
-    ) -> None:
-        """Orders MON_* knows and the board does not show; reads lag behind our own creates."""
+    def _note_missing(self, items: Iterable[FoundRow], ids: dict[str, str]) -> None:
+        """Known orders whose item the board does not show."""
         there = {item.id for item in items}
         self.report.missing = [
             BoardRow(item_id, "", key, "known, and not on the board")
             for key, item_id in sorted(ids.items())
-            if item_id not in there and key not in fresh and self.filters.matches_order_key(key)
+            if item_id not in there
         ]
 
     def _judge(self, d: Delivery) -> None:

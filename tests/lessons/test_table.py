@@ -28,7 +28,7 @@ def marked_tests() -> dict[str, list[str]]:
             if not isinstance(node, ast.FunctionDef):
                 continue
             for call in node.decorator_list:
-                if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.lesson":
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "lesson":
                     lesson = ast.literal_eval(call.args[0])
                     marked.setdefault(lesson, []).append(node.name)
     return marked

@@ -31,6 +31,7 @@ class Options:
     delay_s: float = 0.0  # every request takes so long
     settings: str = "classic"  # shape of label settings: classic | listed
     budget_headers: bool = False  # RateLimit headers in every answer
+    archive_takes_writes: bool = False  # archived items are written, and only their state tells
 
 
 @dataclass
@@ -208,6 +209,12 @@ class World:
             raise refusal(f"item {item_id} is {item.state}", "InvalidItemIdException")
         return item
 
+    def writable_item(self, item_id: object) -> Item:
+        item = self.item(item_id)
+        if item.state == "archived" and self.options.archive_takes_writes:
+            return item
+        return self.living_item(item_id)
+
     @staticmethod
     def top_group(board: Board) -> Group:
         return next(g for g in board.groups.values() if not g.archived)
@@ -286,7 +293,7 @@ class World:
         self, board_id: object, item_id: object, column_values: Any, make_labels: bool
     ) -> Item:
         board = self.board(board_id)
-        item = self.living_item(item_id)
+        item = self.writable_item(item_id)
         if item.board_id != board.id:
             raise bad_argument(f"item {item_id} is not on board {board_id}")
         values = self._parsed(column_values)
@@ -313,7 +320,7 @@ class World:
         return group
 
     def move(self, item_id: object, group_id: str) -> Item:
-        item = self.living_item(item_id)
+        item = self.writable_item(item_id)
         item.group_id = self.group(self.boards[item.board_id], group_id).id
         return item
 

@@ -41,7 +41,7 @@ def adopt_parts(report: AdoptReport) -> Iterator[RenderableType]:
     if report.differing:
         columns = [f"{title} ({count:,})" for title, count in report.differing.items()]
         yield line(f"Differs in: {names(columns)}")
-    yield from _listed("Stands twice: keep one of them on the board", report.twice)
+    yield from _listed("Cannot be told apart: a person decides", report.twice)
     yield from _listed("Known, and not on the board", report.missing)
     yield from _listed("No order of the source: left to people", report.unmatched)
     if report.message:

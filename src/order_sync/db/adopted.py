@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select, update
 
 from order_sync.db import engine, events, known, refused
 from order_sync.db.events import OrderEvent
@@ -54,6 +54,7 @@ def store_adopted(
     keys = [order.order_key for order in orders]
     created = _created(conn, tables, run.board_id, keys)
     known.remove(conn, tables, run.board_id, keys)
+    _release_lines(conn, tables, run.board_id, [x.subitem_id for o in orders for x in o.lines])
     stamp = {"board_id": run.board_id, "UpdateDate": at, "last_run_id": run.run_id}
     rows = [
         stamp | {"created_date": created.get(order.order_key, at)} | _order_row(order, mapping)
@@ -88,6 +89,24 @@ def _created(
             )
         )
     }
+
+
+def _release_lines(conn: Connection, tables: Tables, board_id: str, ids: Sequence[str]) -> None:
+    """Drop what other orders know of these subitems: somebody has moved them to another item.
+
+    Those orders are compared anew by the next run.
+    """
+    p, s = tables.production, tables.production_subitems
+    for chunk in chunks(ids):
+        moved = (s.c.board_id == board_id, s.c.subitem_id.in_(chunk))
+        keys = set(conn.execute(select(s.c.order_key).where(*moved)).scalars())
+        if keys:
+            conn.execute(delete(s).where(*moved))
+            conn.execute(
+                update(p)
+                .where(p.c.board_id == board_id, p.c.order_key.in_(keys))
+                .values(source_hash=None)
+            )
 
 
 def _order_row(order: AdoptedOrder, mapping: Mapping) -> dict[str, Any]:
