@@ -209,9 +209,11 @@ class _Adoption:
     ) -> None:
         ids = await d.read(known.item_ids, self.tables, self.run.board_id)
         live = await d.read(staging.live_keys, self.tables, self.run.board_id)
-        matched = list(self._matched(orders, items, ids, live.in_doubt))
+        # Reads lag behind our own creates: the board need not show these yet.
         lag = timedelta(seconds=self.settings.monday.read_lag_s)
         fresh = await d.read(known.keys_created_within, self.tables, self.run.board_id, lag)
+        new_ids = {key: ids[key] for key in fresh & ids.keys()}
+        matched = list(self._matched(orders, items, ids, new_ids, live.in_doubt))
         found = {order.order_key for order, _ in matched}
         found.update(row.order_key for row in self.report.twice)
         self.report.to_create = len(orders.keys() - found - live.in_doubt - ids.keys())
@@ -240,7 +242,7 @@ class _Adoption:
 
     def _matched(
         self, orders: dict[str, OrderLine], items: Iterable[FoundRow], ids: dict[str, str],
-        in_doubt: frozenset[str],
+        new_ids: dict[str, str], in_doubt: frozenset[str],
     ) -> Iterator[tuple[OrderLine, FoundRow]]:  # fmt: skip
         """Orders that stand on the board once; what is otherwise goes into the report."""
         keys_of_ids = {item_id: key for key, item_id in ids.items()}
@@ -263,6 +265,8 @@ class _Adoption:
                 self._note_twice(key, hits, "the board holds this order more than once")
             elif fits[hits[0].id] > 1:
                 self._note_twice(key, hits, "it fits more than one order of the source")
+            elif new_ids.get(key, hits[0].id) != hits[0].id:
+                self._note_twice(key, hits, f"so does item {new_ids[key]}, made a moment ago")
             else:
                 yield orders[key], hits[0]
 

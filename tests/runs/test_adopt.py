@@ -16,7 +16,7 @@ import pytest
 from order_sync.adoption import AdoptReport, run_adopt
 from order_sync.connection import connected, open_board
 from order_sync.db.engine import Database, board_lock
-from order_sync.errors import ConfigError, ExitCode, Interrupted, LockHeld, Unreachable
+from order_sync.errors import ConfigError, ExitCode, LockHeld, Unreachable
 from order_sync.key_columns import add_key_column
 from order_sync.monday.client import MondayClient
 from order_sync.monday.columns import KEY_TITLE
@@ -49,9 +49,7 @@ def item_of(world: World, number: str) -> Any:
 
 
 def line_of(world: World, number: str, size: str) -> Any:
-    return next(
-        line for line in item_of(world, number).subitems if line.values.get("Size") == size
-    )
+    return next(line for line in item_of(world, number).subitems if line.values.get("Size") == size)
 
 
 def keys_known(world: World) -> list[str]:
@@ -158,7 +156,7 @@ HOSTILE = [
 def test_hostile_texts_are_learned_as_they_stand(world, text):
     """Both as values of the source and as what people typed."""
     style = " ".join(text.split())[:60]
-    rows = [full_order("GRE-1", style, NOTES=text), full_order("GRE-2", NOTES="short")]
+    rows = [full_order("GRE-1", CUSTOMER_STYLE=style, NOTES=text), full_order("GRE-2")]
     world.has_orders(*rows)
     assert world.sync().exit_code is ExitCode.DONE
     forget_all(world, *rows)
@@ -378,7 +376,10 @@ def test_a_known_item_that_is_gone_is_listed_and_stays_known(filled):
     report = adopt(filled)
 
     assert [(row.item_id, row.order_key) for row in report.missing] == [(gone, KEYS[0])]
+    assert (report.to_create, report.exit_code) == (0, ExitCode.DONE)
     assert keys_known(filled) == KEYS
+    assert adopt(filled, Filters(customer="JOHNNIE O")).missing == []
+    assert len(adopt(filled, Filters(po="4755")).missing) == 1
 
 
 def test_an_item_the_board_does_not_show_so_soon_is_not_called_missing(make_world):
@@ -389,7 +390,27 @@ def test_an_item_the_board_does_not_show_so_soon_is_not_called_missing(make_worl
 
     report = adopt(world)
 
-    assert (report.items_read, report.missing, report.exit_code) == (0, [], ExitCode.DONE)
+    assert (report.items_read, report.missing, report.to_create) == (0, [], 0)
+    assert report.exit_code is ExitCode.DONE
+    assert keys_known(world) == KEYS
+
+
+def test_a_copy_does_not_take_the_place_of_an_item_the_board_does_not_show_yet(make_world):
+    world = make_world(read_lag_s=1)
+    world.extra["ORDER_SYNC_MONDAY__READ_LAG_S"] = "60"
+    world.has_orders(*ROWS)
+    world.sandbox.clock.advance(60)
+    copy = world.sandbox.person_creates(world.board.id, "By hand", "a copy", COPY)
+    world.sync()  # takes the copy over
+    world.sandbox.person_deletes(copy)
+    other = world.sandbox.person_creates(world.board.id, "By hand", "another", COPY)
+    world.sandbox.clock.advance(60)
+
+    report = adopt(world)
+
+    assert report.exit_code is ExitCode.ROWS_LEFT
+    assert [row.item_id for row in report.twice] == [other]
+    assert copy in report.twice[0].why
 
 
 def test_a_known_item_stays_what_it_is_whatever_people_typed_into_its_key_columns(filled):
@@ -542,7 +563,7 @@ def test_an_adoption_that_died_between_two_chunks_keeps_the_first(world, monkeyp
         adopt(world)
 
     assert len(keys_known(world)) == 2
-    ends = "SELECT command, state, exit_code FROM MON_SyncRuns"
+    ends = "SELECT command, status, exit_code FROM MON_SyncRuns"
     assert world.query(ends) == [("adopt", "STOPPED", 5)]
     again = adopt(world)
     assert (again.refreshed, again.adopted) == (2, 2)
@@ -573,10 +594,10 @@ def test_a_signal_stops_it_and_is_on_record(world, monkeypatch, number, code):
 
     monkeypatch.setattr(MondayClient, "send", interrupted_send)
 
-    with pytest.raises(Interrupted) as stop:
-        adopt(world)
+    report = adopt(world)
 
-    assert stop.value.exit_code is code
+    assert (report.exit_code, report.adopted) == (code, 0)
+    assert report.hint
     assert world.query("SELECT exit_code FROM MON_SyncRuns") == [(int(code),)]
 
 
