@@ -41,8 +41,8 @@ WRITES, SENDS = 51, 18
 STEPS = [
     *(("before-commit", n) for n in range(4, WRITES + 1, 10)),
     *(("after-write", n) for n in range(2, WRITES + 1, 5)),
-    *(("before-send", n) for n in range(1, SENDS + 1)),
-    *(("after-send", n) for n in range(1, SENDS + 1)),
+    *(("before-send", n) for n in range(1, SENDS + 1, 3)),
+    *(("after-send", n) for n in range(2, SENDS + 1, 2)),
 ]
 
 
