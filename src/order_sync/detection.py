@@ -17,7 +17,9 @@ from order_sync.db import engine, known, refused, source, staging
 from order_sync.db.engine import Database
 from order_sync.db.refused import Decision, OpenError
 from order_sync.db.schema import Tables
+from order_sync.db.source import SourceShape
 from order_sync.db.staging import LiveKeys, Unit
+from order_sync.errors import ConfigError
 from order_sync.monday.columns import BoardMap
 from order_sync.monday.labels import room_for_labels
 from order_sync.outcome import ReportedChange
@@ -39,6 +41,7 @@ from order_sync.rules.reading import OrderReader
 from order_sync.rules.refusals import OWN_CODES, Again
 from order_sync.rules.resolutions import Resolution
 from order_sync.rules.states import ChangeType
+from order_sync.rules.values import size_key
 
 LABEL_REFUSED = "label_refused"  # the board lacked a label that could not be created
 # Refusals that only a person can decide about, whatever the payload says now.
@@ -127,6 +130,7 @@ class Detector:
         ):
             shape = source.inspect_source(conn, self._source_table, self.mapping)
             found.notices = shape.notices
+            self._refuse_lost_sizes(shape, state)
             reader = source.SourceReader(
                 conn, shape, self.mapping, request.filters, self._hash_seed()
             )
@@ -149,6 +153,21 @@ class Detector:
             found.cut_keys = frozenset(action.order.order_key for action in cut)
             found.actions = found.actions[: request.filters.limit]
         return found
+
+    def _refuse_lost_sizes(self, shape: SourceShape, state: _State) -> None:
+        """A size column that is missing is no reason to take its pieces off the board."""
+        keys = [size_key(name) for name in shape.absent_sizes]
+        if not keys or not state.exists:
+            return
+        with self.state.begin() as conn:
+            lost = known.sizes_with_pieces(conn, self.tables, self.board.board_id, keys)
+        if lost:
+            raise ConfigError(
+                f"the source lacks the size column(s) {', '.join(lost[:10])}, and the board holds"
+                " pieces of them",
+                hint="bring the column back, or name it in the profile; an empty column means that"
+                " nobody orders the size any more",
+            )
 
     def payloads_now(self, keys: Collection[str]) -> dict[tuple[str, str | None], str]:
         """(order_key, size_key or None) -> payload hash the source wants now, for `keys`."""
@@ -272,7 +291,7 @@ class Detector:
                 wanted[size_title] = sizes
         over = [title for title, new in wanted.items() if len(new) > room[title]]
         if over:
-            return [_label_limit(title, sorted(wanted[title])[0]) for title in over]
+            return [columns.label_limit(title, sorted(wanted[title])[0]) for title in over]
         for title, new in wanted.items():
             room[title] -= len(new)
             labels[title] = labels[title] | new
@@ -478,15 +497,4 @@ class _State:
 def _refuse(order: OrderLine, refusals: list[Refusal]) -> RefusedRow:
     return RefusedRow(
         order.order_key, order.customer, tuple(refusals), order.original, order.payload_hash
-    )
-
-
-def _label_limit(title: str, label: str) -> Refusal:
-    return Refusal(
-        "label_limit",
-        f"{title}: the board's column has no room for one more label: remove labels nobody uses, "
-        "or make the column a text column",
-        field=title,
-        value=label,
-        error_class="label",
     )

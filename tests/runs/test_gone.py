@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
-from order_sync.errors import ExitCode, GuardStopped
+from order_sync.errors import ConfigError, ExitCode, GuardStopped
 from order_sync.guards import Limits
 from order_sync.rules.filters import Filters
 
@@ -25,6 +27,22 @@ def known_board(world: World, policy: str = "report") -> None:
 
 def item_of(world: World, number: str):
     return next(item for item in world.items() if item.name.endswith(number))
+
+
+def test_a_size_column_the_source_has_lost_takes_no_pieces_off_the_board(world):
+    known_board(world)
+    seen = world.mutations()
+    with sqlite3.connect(world.path) as db:
+        db.execute('ALTER TABLE ORDERS_UNIFIED RENAME COLUMN "L" TO "LARGE"')
+    db.close()
+
+    for look in (world.sync, world.plan):
+        with pytest.raises(ConfigError, match="size column") as stop:
+            look()
+        assert " L," in stop.value.message
+
+    assert world.mutations() == seen
+    world.assert_board_shows(ROWS)
 
 
 # Orders that leave the source

@@ -228,6 +228,21 @@ def adopt_line(
     )
 
 
+def sizes_with_pieces(
+    conn: Connection, tables: Tables, board_id: str, size_keys: Collection[str]
+) -> list[str]:
+    """Which of these sizes the board is known to hold pieces of, by label."""
+    s = tables.production_subitems
+    return sorted(
+        conn.execute(
+            select(s.c.Size)
+            .distinct()
+            .where(s.c.board_id == board_id, s.c["Order Qty"] > 0)
+            .where(s.c.size_key.in_(size_keys))
+        ).scalars()
+    )
+
+
 def item_ids(conn: Connection, tables: Tables, board_id: str) -> dict[str, str]:
     """order_key -> item id of all that MON_* knows on a board."""
     p = tables.production

@@ -29,6 +29,7 @@ class SourceShape:
     table: str  # quoted, with its schema
     columns: dict[str, str]  # name in the profile -> name in the table
     notices: tuple[str, ...]
+    absent_sizes: tuple[str, ...]  # size columns of the profile the table lacks
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def inspect_source(conn: Connection, table: str, mapping: Mapping) -> SourceShap
             if actual is not None:
                 columns[wanted] = actual
                 break
-    return SourceShape(name, columns, _judge_missing(table, mapping, columns))
+    absent = tuple(size for size in mapping.sizes.names if size not in columns)
+    return SourceShape(name, columns, _judge_missing(table, mapping, columns), absent)
 
 
 def _find_table(conn: Connection, table: str) -> tuple[str, list[str]]:

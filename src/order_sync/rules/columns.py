@@ -257,3 +257,15 @@ def _unknown(mapping: Mapping, title: str, value: str, labels: frozenset[str]) -
         f"correct the source, or map the value in the profile ({where})"
     )
     return Refusal("unknown_label", message, field=title, value=value, error_class="label")
+
+
+def label_limit(title: str, label: str) -> Refusal:
+    """The board's column has no room for a new label."""
+    return Refusal(
+        "label_limit",
+        f"{title}: the board's column has no room for one more label: remove labels nobody uses, "
+        "or make the column a text column",
+        field=title,
+        value=label,
+        error_class="label",
+    )
