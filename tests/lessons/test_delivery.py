@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from order_sync.errors import ExitCode
+from order_sync.rules.filters import Filters
 from tests.runs.world import World, order
 
 lesson = pytest.mark.lesson
@@ -27,9 +28,11 @@ def test_a_create_whose_answer_was_lost_is_never_sent_blindly_again(make_world):
 @lesson("D02")
 def test_the_good_part_of_a_document_is_never_thrown_away(world):
     world.has_orders(*ROWS)
-    world.sandbox.add_fault("500-alias", alias=1, match="create_item")
+    world.sandbox.add_fault("423-alias", alias=1, match="create_item")
     world.sync()
     world.assert_board_equals_source(ROWS)
+    sent = sum(e.operations.count("create_item") for e in world.sandbox.request_log)
+    assert sent == len(ROWS) + 1
 
 
 @lesson("D03")
@@ -120,38 +123,48 @@ def test_a_full_column_of_labels_never_fails_a_document(world):
 
 @lesson("D23")
 def test_the_wait_a_server_asks_for_is_never_ignored(world):
-    world.has_orders(*ROWS)
-    world.sandbox.add_fault("429", times=2)
-    report = world.sync()
-    assert (report.exit_code, report.retries) == (ExitCode.DONE, 2)
-    (kinds,) = {tuple(r) for r in world.query("SELECT max(send_no) FROM MON_ApiRequests")}
-    assert kinds[0] >= 2
-    world.assert_board_equals_source(ROWS)
+    world.has_orders(ROWS[0])
+    world.sandbox.add_fault("429", times=1, retry_s=3, match="create_item")
+    assert world.sync().exit_code is ExitCode.DONE
+    log = [e for e in world.sandbox.request_log if "create_item" in e.operations]
+    assert [e.http_status for e in log] == [429, 200]
+    assert log[1].at - log[0].at >= 3
 
 
 @lesson("E01")
 def test_a_refused_row_is_never_missing_from_the_error_table(world):
-    world.has_orders(ROWS[0], ROWS[1] | {"M": -3})
-    report = world.sync()
-    stored = world.query("SELECT error_type, field, value FROM ERR_MON_CustMasterSchedule")
-    assert stored == [("negative_quantity", "M", "-3")]
-    assert len(report.refused) == len(stored)
+    """One that monday.com refuses, and one that is not sent at all."""
+    world.has_orders(*ROWS, order("GRE-9", M=-3))
+    world.extra["ORDER_SYNC_MONDAY__MAX_ATTEMPTS"] = "1"
+    world.sandbox.add_fault("423-alias", alias=0, match="create_item")
+    world.sync()
+    states = dict(world.query("SELECT order_key, stg_status FROM STG_MON_CustMasterSchedule"))
+    (failed,) = [key for key, state in states.items() if state == "API_FAILED"]
+    stored = world.query(
+        "SELECT order_key, error_type, original_data IS NOT NULL, api_payload IS NOT NULL, "
+        "next_try_at IS NOT NULL FROM ERR_MON_CustMasterSchedule ORDER BY error_type"
+    )
+    assert stored == [
+        (failed, "locked", 1, 1, 1),
+        ("gre-9|m01y09|dean blue", "negative_quantity", 1, 0, 0),
+    ]
 
 
 @lesson("E02")
 def test_rows_that_wait_are_never_deleted_at_the_next_start(world):
-    """What a dead run left is settled or staged anew with its tries, never thrown away."""
-    world.has_orders(*ROWS)
-    for number in range(3, 7):
-        world.sync_that_dies("before-send", number)
-    waiting = world.query("SELECT order_key FROM STG_MON_CustMasterSchedule")
-    assert waiting
+    refused, waiting = order("GRE-9", M=-3), order("RHY-1", CUSTOMER_NAME="RHYTHM")
+    world.has_orders(*ROWS, refused)
+    world.sync_that_dies("before-send", 10)  # the intent of its items is stored
+    query = "SELECT stg_id, order_key FROM STG_MON_CustMasterSchedule ORDER BY 1"
+    staged, errors = world.query(query), world.errors()
+    assert staged
+    assert errors
+    world.has_orders(*ROWS, refused, waiting)
 
-    world.sync()
+    world.sync(Filters(customer="RHYTHM"))
 
-    world.assert_board_equals_source(ROWS)
-    dropped = world.query("SELECT count(*) FROM MON_OrderEvents WHERE event = 'DROPPED'")
-    assert dropped == [(0,)]
+    assert set(staged) <= set(world.query(query))
+    assert world.errors() == errors
 
 
 @lesson("E03")

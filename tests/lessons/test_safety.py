@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-import sqlite3
+import shutil
+import socket
+import ssl
 import subprocess
+import threading
+from contextlib import closing
 from pathlib import Path
 
-import httpx2
 import pytest
+from sqlalchemy.exc import IntegrityError
 
-from order_sync.errors import BoardMismatch, ConfigError
+from order_sync.db.engine import Database
+from order_sync.errors import BoardMismatch, ConfigError, ExitCode, SyncError
 from order_sync.rules.filters import Filters
 from tests.runs.world import MAPPING, TOKEN, order
 
@@ -32,11 +37,9 @@ def test_a_size_line_never_outlives_its_order(world):
     world.treats_vanished_orders("archive")
     world.has_orders(*GREYSON)
     world.sync()
-    with sqlite3.connect(world.path) as db:
-        db.execute("PRAGMA foreign_keys = ON")
-        with pytest.raises(sqlite3.IntegrityError):
-            db.execute("DELETE FROM MON_CustMasterSchedule")
-    db.close()
+    database = Database(world.settings.database.url)
+    with closing(database), database.begin() as conn, pytest.raises(IntegrityError):
+        conn.exec_driver_sql("DELETE FROM MON_CustMasterSchedule")
     assert world.query(
         "SELECT count(*) FROM MON_CustMasterSchedule_Subitems s WHERE NOT EXISTS "
         "(SELECT 1 FROM MON_CustMasterSchedule m WHERE m.order_key = s.order_key)"
@@ -48,6 +51,10 @@ def test_a_short_customer_name_never_swallows_another(world):
     world.has_orders(*GREYSON, order("GRE-9") | {"CUSTOMER NAME": "GREYSON"}, JOHNNIE)
     plan = world.plan(Filters(customer="GREYSON"))
     assert [customer.customer for customer in plan.customers] == ["GREYSON"]
+    world.has_orders(order("RHY-1", CUSTOMER_NAME="RHYTHM (AU) KIDS"))  # RHYTHM (AU) has an alias
+    assert [(e.code, e.value) for e in world.plan().refused] == [
+        ("unknown_label", "RHYTHM (AU) KIDS")
+    ]
 
 
 @lesson("G05")
@@ -72,34 +79,86 @@ def test_the_wrong_board_is_never_written(world):
     assert world.mutations() == 0
 
 
+SECRETS = re.compile(
+    r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}"  # a token as monday.com gives it
+    r"|BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\w+://[^\s:/@'\"{}]+:[^\s/@'\"{}]+@[\w.-]+"  # a password in an URL
+    r"|[A-Za-z0-9+/]{160,}"  # a file in base64
+)
+
+
+BINARY = (".png", ".xls", ".pyc")
+
+
+def project_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    names = listed.stdout.split("\0")[:-1] if listed.returncode == 0 else []
+    found = [ROOT / name for name in names] or list((ROOT / "src").rglob("*"))
+    return [path for path in found if path.is_file() and path.suffix not in BINARY]
+
+
 @lesson("H01")
 def test_the_token_never_stands_in_a_file(world):
+    token = "eyJhbGciOiJI" + "UzI1NiJ9.eyJ0aWQiOjEyMzQ1Njc4OX0.c2lnbmF0dXJl"
+    assert SECRETS.search(token)
+    files = project_files()
+    assert len(files) > 100
+    assert [
+        str(path) for path in files if SECRETS.search(path.read_bytes().decode("utf-8", "replace"))
+    ] == []
+
     world.has_orders(*GREYSON)
     world.sync()
     world.plan(out=world.folder / "plan.json")
     for path in world.folder.rglob("*"):
         assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
-    tracked = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.split()
-    assert not [name for name in tracked if name.endswith((".env", ".pem", ".key"))]
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    """An https server on this machine whose certificate nobody vouches for."""
+    if shutil.which("openssl") is None:
+        pytest.skip("makes its certificate with openssl")
+    made = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key -out cert"
+    subprocess.run(["openssl", *made.split()], cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert", tmp_path / "key")
+    heard: list[bytes] = []
+
+    def serve(listening: socket.socket) -> None:
+        while True:
+            try:
+                plain, _ = listening.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(plain, server_side=True) as secure:
+                    heard.append(secure.recv(65_536))
+            except OSError:
+                plain.close()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        yield f"https://localhost:{listening.getsockname()[1]}/v2", heard
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
 
 
 @lesson("H02")
-def test_certificates_are_never_left_unchecked(world, monkeypatch):
-    asked: list[dict[str, object]] = []
-    create = httpx2.AsyncClient.__init__
+def test_certificates_are_never_left_unchecked(world, stranger, monkeypatch):
+    url, heard = stranger
+    monkeypatch.setattr("order_sync.connection.CALLS_AT_START_S", 0.5)
+    world.has_orders(GREYSON[0])
+    world.extra["ORDER_SYNC_MONDAY__API_URL"] = url
 
-    def watched(self, *arguments, **options):
-        asked.append(options)
-        create(self, *arguments, **options)
+    with pytest.raises(SyncError) as stop:
+        world.sync()
 
-    monkeypatch.setattr(httpx2.AsyncClient, "__init__", watched)
-    world.has_orders(*GREYSON)
-    world.sync()
-
-    assert asked
-    assert all(options.get("verify", True) is True for options in asked)
+    assert stop.value.exit_code is ExitCode.UNREACHABLE
+    assert heard == []
     sources = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "src").rglob("*.py"))
     assert not re.search(r"verify\s*=\s*False|CERT_NONE|check_hostname\s*=\s*False", sources)
 

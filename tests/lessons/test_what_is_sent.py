@@ -7,11 +7,9 @@ from importlib import resources
 
 import pytest
 
-from order_sync.errors import ConfigError, GuardStopped
+from order_sync.errors import ConfigError, ExitCode, GuardStopped
 from order_sync.profile import load_profile
-from order_sync.rules.changes import payload_hash
 from order_sync.rules.filters import Filters
-from order_sync.rules.reading import read_order
 from tests.runs.changes import full_order
 from tests.runs.world import MAPPING, World, order
 
@@ -131,17 +129,21 @@ def test_two_colours_of_a_style_are_never_one_order(world):
 
 
 @lesson("C12")
-def test_fingerprints_of_different_profiles_are_never_compared(tmp_path):
-    shipped = load_profile("customer-master-schedule")
-    made = read_order(full_order("GRE-1"), shipped)
-    fewer = {title: value for title, value in made.values.items() if title != "DROP"}
-    assert payload_hash(made.name, made.group_title, fewer) != made.payload_hash
-    other = tmp_path / "mine.toml"
-    other.write_text(
-        'name = "mine"\n' + profile_text().replace('name = "customer-master-schedule"', "", 1),
-        encoding="utf-8",
+def test_fingerprints_of_different_profiles_are_never_compared(world):
+    world.has_orders(*ROWS)
+    world.sync()
+    mine = world.folder / "mine.toml"
+    mine.write_text(
+        profile_text().replace('"ACTIVE" = "RECEIVED"', '"ACTIVE" = "FORECAST"'), encoding="utf-8"
     )
-    assert load_profile(str(other)).fingerprint != shipped.fingerprint
+    world.extra["ORDER_SYNC_PROFILE"] = str(mine)
+    world.mapping = load_profile(str(mine))
+    assert world.mapping.fingerprint != MAPPING.fingerprint
+
+    assert world.sync().orders_done == {"CHANGED": 3}
+
+    assert {item.values["ORDER TYPE"] for item in world.items()} == {"FORECAST"}
+    assert world.sync().write_calls == 0
 
 
 def profile_text() -> str:
@@ -152,10 +154,23 @@ def profile_text() -> str:
     )
 
 
+NEW_VALUES = {"text": "anything else", "number": "77.5", "date": "2031-02-03"}
+LABELS = {"CUSTOMER NAME": "JOHNNIE O", "ORDER TYPE": "FORECAST", "UNIT OF MEASURE": "PCS"}
+
+
 @lesson("C14")
-@pytest.mark.parametrize("column", [c for c in MAPPING.columns if c.source not in MAPPING.key])
-def test_a_change_in_a_mapped_column_never_goes_unseen(column):
-    row = full_order("GRE-1")
-    value = {"number": "77.5", "date": "2031-02-03"}.get(column.kind.value, "SOMETHING ELSE")
-    before, after = (read_order(r, MAPPING) for r in (row, row | {column.source: value}))
-    assert before.payload_hash != after.payload_hash
+def test_a_change_in_a_mapped_column_never_goes_unseen(world):
+    columns = [c for c in MAPPING.columns if c.source not in MAPPING.key]
+    edits = [{c.source: LABELS.get(c.source, NEW_VALUES[c.kind.value])} for c in columns]
+    edits += [{"M": 4, "L": 3}, {"M": None, "L": 7}]  # the same total, another split
+    before = [full_order(f"GRE-{number}") for number in range(len(edits))]
+    world.has_orders(*before)
+    assert world.sync().exit_code is ExitCode.DONE
+    after = [row | edit for row, edit in zip(before, edits, strict=True)]
+    world.has_orders(*after)
+
+    report = world.sync()
+
+    assert report.exit_code is ExitCode.DONE, report.refused
+    assert report.orders_done == {"CHANGED": len(edits)}
+    world.assert_board_shows(after)
