@@ -18,12 +18,19 @@ CREATE_TWO = (
 WHOLE_ANSWERS = [
     ("504-before-write", 504, []),
     ("504-after-write", 504, ["A", "B"]),
+    ("502-before-write", 502, []),
     ("502-after-write", 502, ["A", "B"]),
+    ("503-before-write", 503, []),
+    ("503-after-write", 503, ["A", "B"]),
+    ("409", 409, []),
+    ("409-after-write", 409, ["A", "B"]),
     ("429", 429, []),
     ("423", 423, []),
     ("500", 500, []),
     ("500-after-write", 500, ["A", "B"]),
     ("html-body", 200, ["A", "B"]),
+    ("unreadable-body", 200, ["A", "B"]),
+    ("error-without-path-before-write", 200, []),
     ("mid-document-timeout", 504, ["A"]),
 ]
 
@@ -38,12 +45,12 @@ def server(world):
         yield server
 
 
-def _post(server, timeout=5.0):
+def _post(server, timeout=5.0, key=None):
     (board_id, *_) = server.sandbox.account.boards
     return httpx2.post(
         server.api_url,
         json={"query": CREATE_TWO, "variables": {"b": board_id}},
-        headers={"Authorization": "token"},
+        headers={"Authorization": "token", **({"Idempotency-Key": key} if key else {})},
         timeout=timeout,
     )
 
@@ -64,7 +71,16 @@ def test_a_fault_replaces_the_answer_once(world, name, status, written):
 
 
 @pytest.mark.parametrize(
-    "name", ["504-before-write", "504-after-write", "502-after-write", "html-body"]
+    "name",
+    [
+        "504-before-write",
+        "504-after-write",
+        "503-before-write",
+        "503-after-write",
+        "502-before-write",
+        "502-after-write",
+        "html-body",
+    ],
 )
 def test_a_gateway_answers_with_a_page(world, name):
     world.sandbox.add_fault(name)
@@ -72,15 +88,6 @@ def test_a_gateway_answers_with_a_page(world, name):
 
     assert reply.headers["content-type"].startswith("text/html")
     assert reply.text.startswith("<html>")
-
-
-def test_429_says_how_long_to_wait(world):
-    world.sandbox.add_fault("429", retry_s=7, code="maxConcurrencyExceeded")
-    reply = _create(world)
-
-    assert reply.headers["Retry-After"] == "7"
-    assert reply.code == "maxConcurrencyExceeded"
-    assert reply.errors[0]["extensions"]["retry_in_seconds"] == 7
 
 
 def test_423_says_the_board_is_locked(world):
@@ -94,6 +101,7 @@ def test_423_says_the_board_is_locked(world):
     [
         ("500-alias", "INTERNAL_SERVER_ERROR", ["A"]),
         ("423-alias", "RESOURCE_LOCKED", ["A"]),
+        ("429-alias", "FIELD_LIMIT_EXCEEDED", ["A"]),
         ("500-alias-after-write", "INTERNAL_SERVER_ERROR", ["A", "B"]),
     ],
 )
@@ -119,6 +127,34 @@ def test_an_error_can_name_no_field(world):
     assert world.names() == ["A", "B"]
 
 
+def test_an_error_without_path_can_come_although_nothing_was_executed(world):
+    world.sandbox.add_fault("error-without-path-before-write")
+    reply = _create(world)
+
+    assert reply.status == 200
+    assert reply.json["data"] == {"a": None, "b": None}
+    assert "path" not in reply.errors[0]
+    assert reply.code == "INTERNAL_SERVER_ERROR"
+    assert world.names() == []
+
+
+def test_a_next_page_can_be_refused_as_too_late(world):
+    for name in "ABC":
+        world.created(name)
+    first = world.api.ask(
+        f"{{ boards(ids: {world.board.id}) {{ items_page(limit: 2) {{ cursor }} }} }}"
+    )
+    cursor = first.data["boards"][0]["items_page"]["cursor"]
+    next_page = f'{{ next_items_page(cursor: "{cursor}", limit: 2) {{ items {{ name }} }} }}'
+    world.sandbox.add_fault("expired-cursor")
+
+    refused = world.api.ask(next_page)
+
+    assert (refused.status, refused.code) == (200, "CursorException")
+    assert "expired" in refused.errors[0]["message"]
+    assert world.api.ask(next_page).data["next_items_page"] == {"items": [{"name": "C"}]}
+
+
 def test_nested_subitems_can_be_refused(world):
     item_id = world.created()
     world.sandbox.add_fault("subitems-limit")
@@ -135,7 +171,11 @@ def test_nested_subitems_can_be_refused(world):
 
 @pytest.mark.parametrize(
     ("name", "written"),
-    [("lose-answer-before-write", []), ("lose-answer-after-write", ["A", "B"])],
+    [
+        ("lose-answer-before-write", []),
+        ("lose-answer-after-write", ["A", "B"]),
+        ("forgets-key", ["A", "B"]),
+    ],
 )
 def test_an_answer_can_be_lost(world, server, name, written):
     world.sandbox.add_fault(name)
@@ -153,6 +193,18 @@ def test_an_answer_can_end_half_way(world, server):
     with pytest.raises(httpx2.RemoteProtocolError, match=r"incomplete|without sending complete"):
         _post(server)
 
+    assert world.names() == ["A", "B"]
+
+
+def test_an_answer_can_be_no_json(world, server):
+    world.sandbox.add_fault("unreadable-body")
+
+    answer = _post(server)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/json")
+    with pytest.raises(ValueError, match=r"."):
+        answer.json()
     assert world.names() == ["A", "B"]
 
 
@@ -187,8 +239,13 @@ def test_a_server_stops_although_an_answer_is_held_back(world):
     ("name", "names"),
     [
         ("504-after-write", ["A", "B"]),
+        ("503-after-write", ["A", "B"]),
+        ("409-after-write", ["A", "B"]),
+        ("409", ["A", "B"]),
         ("html-body", ["A", "B"]),
+        ("unreadable-body", ["A", "B"]),
         ("error-without-path", ["A", "B"]),
+        ("error-without-path-before-write", ["A", "B"]),
         ("500-after-write", ["A", "B", "A", "B"]),  # the server died and forgot
         ("mid-document-timeout", ["A", "A", "B"]),
         ("504-before-write", ["A", "B"]),
@@ -202,6 +259,49 @@ def test_a_repeat_with_the_same_key_meets_what_the_server_remembers(world, name,
 
     assert reply.data["a"]["id"]
     assert world.names() == names
+
+
+@pytest.mark.parametrize(("name", "copies"), [("lose-answer-after-write", 1), ("forgets-key", 2)])
+def test_a_key_survives_a_lost_answer_unless_it_is_forgotten(world, server, name, copies):
+    world.sandbox.add_fault(name)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        _post(server, key="k")
+
+    assert _post(server, key="k").status_code == 200
+    assert world.names() == ["A", "B"] * copies
+
+
+@pytest.mark.parametrize(
+    ("settings", "replayed", "copies"), [({}, "true", 1), ({"remembers": 0}, None, 2)]
+)
+def test_a_document_can_be_executed_after_its_answer(world, server, settings, replayed, copies):
+    world.sandbox.add_fault("still-executing", seconds=0.8, **settings)
+
+    answers = [_post(server, key="k"), _post(server, key="k")]
+
+    assert [answer.status_code for answer in answers] == [504, 409]
+    assert answers[1].json()["errors"][0]["extensions"]["code"] == "IDEMPOTENCY_CONFLICT"
+    assert world.names() == []
+    _wait_until(lambda: world.names() == ["A", "B"])
+    again = _post(server, key="k")
+    assert again.json()["data"]["a"]["id"]
+    assert again.headers.get("Idempotency-Replayed") == replayed
+    assert world.names() == ["A", "B"] * copies
+
+
+def test_a_document_that_is_executed_late_needs_no_key(world, server):
+    world.sandbox.add_fault("still-executing", seconds=0.05)
+
+    assert _post(server).status_code == 504
+
+    _wait_until(lambda: world.names() == ["A", "B"])
+
+
+def _wait_until(holds):
+    give_up = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
 
 
 # When faults strike ------------------------------------------------------------------------------
@@ -271,12 +371,22 @@ def test_a_fault_is_written_as_a_name_with_settings():
         "fired": 0,
         "retry_s": 9,
         "code": "RATE_LIMIT_EXCEEDED",
+        "hint": "all",
     }
 
 
 @pytest.mark.parametrize(
     "text",
-    ["nonsense", "429:times", "429:times=often", "429:colour=red", "500:retry_s=1", ""],
+    [
+        "nonsense",
+        "429:times",
+        "429:times=often",
+        "429:colour=red",
+        "429:hint=loud",
+        "500:retry_s=1",
+        "poisonous-row",
+        "",
+    ],
 )
 def test_a_fault_that_cannot_be_read_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
@@ -291,14 +401,26 @@ def test_every_fault_says_what_it_does():
         "lose-answer-after-write",
         "504-before-write",
         "504-after-write",
+        "502-before-write",
         "502-after-write",
+        "503-before-write",
+        "503-after-write",
+        "still-executing",
+        "forgets-key",
+        "409",
+        "409-after-write",
         "429",
+        "429-alias",
         "423",
         "500",
         "500-after-write",
         "500-alias",
+        "poisonous-row",
+        "expired-cursor",
         "error-without-path",
+        "error-without-path-before-write",
         "html-body",
+        "unreadable-body",
         "cut-body",
         "hang",
         "mid-document-timeout",

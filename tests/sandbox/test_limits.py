@@ -1,5 +1,6 @@
 """What an account may use, what it is told, and how it is refused."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -210,8 +211,41 @@ def test_limits_can_be_switched_off(make_world):
     assert "RateLimit" not in replies[0].headers
 
 
-def test_time_can_run_faster(make_world):
-    world = make_world(time_scale=60, plan_limits=_plan(requests_per_minute=1))
-    world.api.post(ME)
+def test_scaled_time_shortens_the_minute_and_keeps_its_proportions(make_world):
+    world = make_world(time_scale=8, plan_limits=_plan(requests_per_minute=1))
+    first = world.api.post(ME)
+    world.sandbox.clock.advance(20)
 
-    assert world.api.post(ME).headers["Retry-After"] == "1"
+    refused = world.api.post(ME)
+
+    assert first.headers["RateLimit-Policy"].count(";w=7.5") == 2
+    wait = float(refused.headers["Retry-After"])
+    assert 4 < wait <= 5
+    assert refused.errors[0]["extensions"]["retry_in_seconds"] == wait
+    (reset,) = re.findall(r'"minuteRate";r=0;t=([\d.]+)', refused.headers["RateLimit"])
+    assert wait - 1 < float(reset) <= wait
+
+
+def test_scaled_time_leaves_whole_seconds_where_the_schema_wants_them(make_world):
+    reply = make_world(time_scale=100).api.ask("{ complexity { reset_in_x_seconds } }")
+
+    assert reply.data["complexity"]["reset_in_x_seconds"] == 1
+
+
+# What was refused -------------------------------------------------------------------------------
+
+
+def test_refusals_are_counted_by_code(make_world):
+    world = make_world(costs="legacy", plan_limits=_plan(personal_complexity_per_minute=70_000))
+    for _ in range(4):
+        world.create()
+
+    assert world.sandbox.refusals == {"COMPLEXITY_BUDGET_EXHAUSTED": 2}
+    assert world.api.http("GET", "/sandbox/health").json["refusals"] == world.sandbox.refusals
+
+
+def test_a_refusal_that_a_fault_plays_is_not_counted(world):
+    world.sandbox.add_fault("429")
+    assert world.create().status == 429
+
+    assert not world.sandbox.refusals

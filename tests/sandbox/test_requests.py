@@ -180,3 +180,11 @@ def test_requests_are_logged(world):
     assert first.variables["n"] == "PO-1"
     assert "create_item" in first.document
     assert (second.kind, second.operations, second.aliases) == ("query", ["me"], 1)
+
+
+def test_a_log_of_size_0_keeps_nothing_and_still_counts(make_world):
+    world = make_world(request_log_size=0)
+    world.created()
+
+    assert world.sandbox.request_log == []
+    assert world.api.http("GET", "/sandbox/requests").json == {"total": 1, "requests": []}

@@ -1,5 +1,6 @@
 """An HTTP answer before it is sent, and how it is delivered."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -17,6 +18,7 @@ class Delivery(StrEnum):
     WHOLE = "whole"
     LOST = "lost"  # the connection closes and nothing is sent
     CUT = "cut"  # half of the body is sent, then the connection closes
+    GARBLED = "garbled"  # what is sent is neither JSON nor text
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,16 @@ class Answer:
         return bool(self.body) and self.content_type.startswith("application/json")
 
     def response(self) -> Response:
-        kinds = {Delivery.LOST: _Lost, Delivery.CUT: _Cut}
+        kinds = {Delivery.LOST: _Lost, Delivery.CUT: _Cut, Delivery.GARBLED: _Garbled}
         kind = kinds.get(self.delivery, Response)
         return kind(self.body, self.status, self.headers, media_type=self.content_type)
 
 
-def refusal(error: RequestError) -> Answer:
+def refusal(error: RequestError, headers: Mapping[str, str] | None = None) -> Answer:
     """The body of a request that was refused as a whole; it has no `data`."""
     entry = {"message": error.message, "extensions": error.extensions}
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return Answer(error.status_code, orjson.dumps({"errors": [entry]}), headers)
+    told = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return Answer(error.status_code, orjson.dumps({"errors": [entry]}), {**told, **(headers or {})})
 
 
 def legacy_form(content: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +95,11 @@ class _Cut(Response):
         half = bytes(self.body[: len(self.body) // 2])
         await send({"type": "http.response.body", "body": half, "more_body": True})
         await hang_up(scope, receive)
+
+
+class _Garbled(Response):
+    def render(self, content: bytes) -> bytes:
+        return b"\xff\x00" + content[::-1]
 
 
 async def hang_up(scope: Scope, receive: Receive) -> None:

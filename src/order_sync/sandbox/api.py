@@ -42,6 +42,7 @@ class ApiEndpoint:
         self._sandbox = sandbox
         self._options = sandbox.options
         self._write_cost = WRITE_COSTS[sandbox.options.costs]
+        self._late: set[asyncio.Task[None]] = set()  # a task nobody holds may be collected
 
     async def __call__(self, request: Request) -> Response:
         started = time.perf_counter()
@@ -68,8 +69,11 @@ class ApiEndpoint:
         self._describe(record, question, request)
         fault = self._strike(record)
         answer = fault.instead() if fault else None
-        if answer is None:
+        if fault is None or answer is None:
             return await self._processed(question, request, record, fault)
+        after_s = fault.executes_after_s()
+        if after_s is not None:
+            self._execute_later(after_s, question, request, record, fault)
         await self._wait(answer, question)
         return answer
 
@@ -118,7 +122,7 @@ class ApiEndpoint:
         """The first fault that wants this request, if any."""
         with self._sandbox.lock:
             for fault in self._sandbox.faults:
-                if fault.strikes(record.kind, record.document):
+                if fault.strikes(record.kind, record.document, record.variables):
                     record.fault = fault.name
                     return fault
         return None
@@ -128,8 +132,8 @@ class ApiEndpoint:
     async def _processed(
         self, question: Question, request: Request, record: RequestRecord, fault: Fault | None
     ) -> Answer:
-        key = record.idempotency_key if record.kind == "mutation" else None
-        if key is None or not self._options.idempotency:
+        key = self._honoured_key(record)
+        if key is None:
             return await self._delivered(
                 self._executed(question, request, record, fault), question, fault
             )
@@ -142,12 +146,53 @@ class ApiEndpoint:
         finished: Answer | None = None
         try:
             answer = self._executed(question, request, record, fault)
-            if fault is None or fault.remembers:
+            if fault is None or fault.keeps_key():
                 finished = answer
             return await self._delivered(answer, question, fault)
         finally:
             with self._sandbox.lock:
                 self._sandbox.memory.finish(key, finished)
+
+    def _honoured_key(self, record: RequestRecord) -> str | None:
+        honoured = record.kind == "mutation" and self._options.idempotency
+        return record.idempotency_key if honoured else None
+
+    def _execute_later(
+        self,
+        after_s: float,
+        question: Question,
+        request: Request,
+        record: RequestRecord,
+        fault: Fault,
+    ) -> None:
+        """Execute in `after_s` real seconds, unless the key has its answer already.
+
+        Raises:
+            RequestError: 409, the first request with this key is still running.
+        """
+        key = self._honoured_key(record)
+        if key is not None:
+            with self._sandbox.lock:
+                if self._sandbox.memory.begin(key) is not None:
+                    return
+
+        async def late() -> None:
+            finished: Answer | None = None
+            try:
+                await asyncio.sleep(after_s)
+                answer = self._executed(question, request, record, fault)
+                if fault.keeps_key():
+                    finished = answer
+            except RequestError as error:
+                record.error_codes.append(error.code)
+            finally:
+                if key is not None:
+                    with self._sandbox.lock:
+                        self._sandbox.memory.finish(key, finished)
+
+        task = asyncio.create_task(late())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
     async def _delivered(self, answer: Answer, question: Question, fault: Fault | None) -> Answer:
         if fault is not None:

@@ -120,6 +120,13 @@ class Board:
                 return column
         raise KeyError(title)
 
+    def group_titled(self, title: str) -> Group:
+        """The highest active group with this title. Raises KeyError: there is none."""
+        for group in self.active_groups:
+            if group.title == title:
+                return group
+        raise KeyError(title)
+
     def group(self, group_id: str) -> Group:
         for group in self.groups:
             if group.id == group_id and group.state == "active":
@@ -161,13 +168,17 @@ class Account:
         self.boards[board.id] = board
 
     def add_group(self, board: Board, title: str, color: str | None, at: int) -> Group:
-        if not 1 <= len(title) <= NAME_LENGTH:
-            raise invalid_argument(f"A group name has 1 to {NAME_LENGTH} characters")
+        check_group_title(title)
         color = color or GROUP_COLORS[len(board.groups) % len(GROUP_COLORS)]
         group = Group(self.new_text_id("group"), title, board, color)
         board.groups.insert(at, group)
         board.updated_at = self._clock.now()
         return group
+
+    def rename_group(self, group: Group, title: str) -> None:
+        check_group_title(title)
+        group.title = title
+        group.board.updated_at = self._clock.now()
 
     def close_group(self, group: Group, state: State) -> None:
         """Archive or delete a group with all its items."""
@@ -264,6 +275,11 @@ def subitem_board_of(parent: Item) -> Board:
             item_id=parent.id,
         )
     return board
+
+
+def check_group_title(title: str) -> None:
+    if not 1 <= len(title) <= NAME_LENGTH:
+        raise invalid_argument(f"A group name has 1 to {NAME_LENGTH} characters")
 
 
 def check_name(name: str) -> None:

@@ -41,7 +41,7 @@ class Call:
         self.position += 1
         if self.fault is None:
             return resolve(self, **arguments)
-        refused = self.fault.refuse_alias(position, self.writes)
+        refused = self.fault.refuse_alias(position, self.writes, arguments)
         if refused is not None:
             raise refused
         outcome = resolve(self, **arguments)

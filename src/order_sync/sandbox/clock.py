@@ -1,5 +1,6 @@
 """The sandbox's own time, so that hours can pass in a test without anybody waiting."""
 
+import math
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,16 @@ class Clock:
     def real_seconds(self, sandbox_seconds: float) -> float:
         """How long somebody outside has to wait for `sandbox_seconds` to pass."""
         return sandbox_seconds / self._scale
+
+    def told_seconds(self, sandbox_seconds: float) -> float:
+        """A wait in real seconds as an answer states it: whole ones, as the API does.
+
+        In scaled time it has two decimals, so that a shortened minute keeps its proportions.
+        """
+        real = self.real_seconds(sandbox_seconds)
+        if self._scale == 1:
+            return max(1, math.ceil(real))
+        return max(1, math.ceil(real * 100)) / 100
 
     def until_midnight(self) -> float:
         """Sandbox seconds to the next midnight UTC, when daily limits start again."""

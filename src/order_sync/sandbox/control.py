@@ -46,6 +46,7 @@ class _Control:
                 "plan": self._sandbox.options.plan,
                 "requests": self._sandbox.log.total,
                 "usage": self._sandbox.limits.usage(),
+                "refusals": self._sandbox.refusals,
                 "boards": boards,
             }
         )

@@ -50,7 +50,7 @@ class RequestError(ApiError):
         message: str,
         *,
         status_code: int,
-        retry_after: int | None = None,
+        retry_after: float | None = None,
         extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code, message, status_code=status_code)
@@ -120,3 +120,29 @@ def invalid_group(group_id: object) -> ApiError:
 
 def invalid_argument(message: str, **error_data: Any) -> ApiError:
     return ApiError("InvalidArgumentException", message, error_data=error_data)
+
+
+def expired_cursor() -> ApiError:
+    return ApiError("CursorException", "The cursor has expired, start again with a first page")
+
+
+def internal_error() -> ApiError:
+    return ApiError("INTERNAL_SERVER_ERROR", "Internal server error", status_code=500)
+
+
+def locked_error() -> RequestError:
+    return RequestError(
+        "RESOURCE_LOCKED",
+        "Resource is currently locked, please try again later",
+        status_code=423,
+    )
+
+
+def key_conflict(retry_after: float) -> RequestError:
+    return RequestError(
+        "IDEMPOTENCY_CONFLICT",
+        "A request with this idempotency key is currently being processed",
+        status_code=409,
+        retry_after=retry_after,
+        extensions={},
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from order_sync.sandbox.answers import Answer
 from order_sync.sandbox.clock import Clock
-from order_sync.sandbox.errors import RequestError
+from order_sync.sandbox.errors import key_conflict
 from order_sync.sandbox.options import SandboxOptions
 
 CONFLICT_RETRY_S = 1
@@ -37,13 +37,7 @@ class IdempotencyMemory:
             RequestError: 409, the first request with this key is still running.
         """
         if key in self._running:
-            raise RequestError(
-                "IDEMPOTENCY_CONFLICT",
-                "A request with this idempotency key is currently being processed",
-                status_code=409,
-                retry_after=CONFLICT_RETRY_S,
-                extensions={},
-            )
+            raise key_conflict(self._clock.told_seconds(CONFLICT_RETRY_S))
         self._drop_expired()
         remembered = self._answers.get(key)
         if remembered is not None:

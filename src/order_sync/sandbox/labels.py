@@ -102,6 +102,14 @@ class Labels:
         self._by_text[text] = label
         return label
 
+    def deactivate(self, text: str) -> None:
+        """Keep the label and its id, but let nobody choose it. Raises KeyError: no such label."""
+        self._by_text[text].is_deactivated = True
+
+    def remove(self, text: str) -> None:
+        """Raises KeyError: no such label."""
+        del self._by_id[self._by_text.pop(text).id]
+
     def replace(self, wanted: Iterable[Mapping[str, Any]]) -> None:
         """Take over a whole new list, as the label mutations do.
 

@@ -1,6 +1,7 @@
 """What an account may use per minute, per day and at once, and what it is told about it."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
@@ -13,6 +14,7 @@ Kind = Literal["query", "mutation"]
 REFUSED_REQUEST = 0.1  # what a rate-limited request takes from the daily limit
 MINUTE_S = 60.0
 IP_WINDOW_S = 10.0
+PLACE_S = 1.0  # how long a caller with too many requests in flight is told to wait
 
 
 class Window:
@@ -66,6 +68,8 @@ class Limits:
         self._used_today = 0.0
         self._by_ip: dict[str, Window] = {}
         self._complexity = self._complexity_windows(options)
+        self._minute_told = _plain(clock.real_seconds(MINUTE_S))
+        self.refusals: Counter[str] = Counter()  # by code; those a fault plays are not among them
 
     def _complexity_windows(self, options: SandboxOptions) -> dict[Kind, Window]:
         """An app has a budget for reads and one for writes, a person one for both."""
@@ -105,7 +109,7 @@ class Limits:
         self._minute.take(1)
         if self._enforced and too_many is not None:
             self._used_today += REFUSED_REQUEST
-            raise too_many
+            raise self._counted(too_many)
         self._used_today += 1
 
     def charge_less_today(self) -> None:
@@ -146,7 +150,7 @@ class Limits:
             "maxConcurrencyExceeded",
             "Concurrency limit exceeded",
             status_code=429,
-            retry_after=1,
+            retry_after=self._clock.told_seconds(PLACE_S),
             extensions={},
         )
 
@@ -158,7 +162,7 @@ class Limits:
         )
 
     def _refusal(self, code: str, message: str, wait_s: float) -> RequestError:
-        seconds = self._whole_seconds(wait_s)
+        seconds = self._clock.told_seconds(wait_s)
         return RequestError(
             code,
             message,
@@ -167,8 +171,9 @@ class Limits:
             extensions={"retry_in_seconds": seconds, "status_code": 429},
         )
 
-    def _whole_seconds(self, sandbox_seconds: float) -> int:
-        return max(1, math.ceil(self._clock.real_seconds(sandbox_seconds)))
+    def _counted(self, error: RequestError) -> RequestError:
+        self.refusals[error.code] += 1
+        return error
 
     # Complexity -------------------------------------------------------------------------------
 
@@ -181,22 +186,24 @@ class Limits:
         window = self._complexity[kind]
         before = window.left()
         if self._enforced and estimate > self.quota.complexity_per_document:
-            raise RequestError(
+            too_complex = RequestError(
                 "maxComplexityExceeded",
                 f"Query has complexity of {estimate}, "
                 f"the most allowed is {self.quota.complexity_per_document}",
                 status_code=200,
             )
+            raise self._counted(too_complex)
         if self._enforced and estimate > before:
             self.charge_less_today()
-            seconds = self._whole_seconds(window.resets_in())
-            raise RequestError(
+            seconds = self._clock.told_seconds(window.resets_in())
+            exhausted = RequestError(
                 "COMPLEXITY_BUDGET_EXHAUSTED",
                 "Complexity budget exhausted",
                 status_code=429,
                 retry_after=seconds,
                 extensions={"retry_in_seconds": seconds},
             )
+            raise self._counted(exhausted)
         window.take(estimate)
         return before
 
@@ -204,7 +211,8 @@ class Limits:
         self._complexity[kind].correct(real - estimate)
 
     def complexity_resets_in(self, kind: Kind) -> int:
-        return self._whole_seconds(self._complexity[kind].resets_in())
+        """Whole real seconds, even in scaled time: the schema says it is an Int."""
+        return math.ceil(self._clock.told_seconds(self._complexity[kind].resets_in()))
 
     # Headers ------------------------------------------------------------------------------------
 
@@ -216,21 +224,22 @@ class Limits:
         requests_left = self._minute.left()
         places_left = max(0, self.quota.requests_in_flight - self._in_flight)
         policy = (
-            f'"minuteRate";q={self._minute.quota};w=60, '
+            f'"minuteRate";q={self._minute.quota};w={self._minute_told}, '
             f'"concurrency";q={self.quota.requests_in_flight};qu="concurrent-requests", '
-            f'"complexityMinute";q={window.quota};w=60;qu="content-bytes"'
+            f'"complexityMinute";q={window.quota};w={self._minute_told};qu="content-bytes"'
         )
         minute_reset = self._reset_when(requests_left == 0, self._minute.resets_in)
-        places_reset = self._reset_when(places_left == 0, lambda: 1.0)
+        places_reset = self._reset_when(places_left == 0, lambda: PLACE_S)
+        complexity_reset = self._clock.told_seconds(window.resets_in())
         state = (
             f'"minuteRate";r={requests_left}{minute_reset}, '
             f'"concurrency";r={places_left}{places_reset}, '
-            f'"complexityMinute";r={window.left()};t={self.complexity_resets_in(kind)}'
+            f'"complexityMinute";r={window.left()};t={complexity_reset}'
         )
         return {"RateLimit-Policy": policy, "RateLimit": state}
 
     def _reset_when(self, exceeded: bool, resets_in: Callable[[], float]) -> str:
-        return f";t={self._whole_seconds(resets_in())}" if exceeded else ""
+        return f";t={self._clock.told_seconds(resets_in())}" if exceeded else ""
 
     def usage(self) -> dict[str, float]:
         """For the page and `/sandbox/health`."""
@@ -241,3 +250,8 @@ class Limits:
             "complexity_left_for_reads": self._complexity["query"].left(),
             "complexity_left_for_writes": self._complexity["mutation"].left(),
         }
+
+
+def _plain(seconds: float) -> str:
+    """`60`, `0.6`: a number without an exponent or needless zeros."""
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")

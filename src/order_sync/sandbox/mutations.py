@@ -7,7 +7,6 @@ from typing import Any, Literal
 from graphql import GraphQLSchema
 
 from order_sync.sandbox.boards import (
-    NAME_LENGTH,
     Board,
     Column,
     Group,
@@ -219,9 +218,7 @@ def update_group(
     board = call.service.account.board(board_id)
     group = board.group(group_id)
     if group_attribute == "title":
-        if not 1 <= len(new_value) <= NAME_LENGTH:
-            raise invalid_argument(f"A group name has 1 to {NAME_LENGTH} characters")
-        group.title = new_value
+        call.service.account.rename_group(group, new_value)
     elif group_attribute == "color":
         group.color = new_value
     elif group_attribute == "position":

@@ -89,12 +89,19 @@ def items_page_by_column_values(
     if (columns is None) == (cursor is None):
         raise invalid_argument("Give either columns or cursor")
     if cursor is not None:
-        return _page(call, call.service.cursors.next_page(cursor, limit, board.id))
+        return _next_page(call, cursor, limit, board.id)
     return _first_page(call, board, by_column_values(board, columns or ()), limit)
 
 
 def next_items_page(call: Call, *, cursor: str, limit: int = 25) -> dict[str, Any]:
-    return _page(call, call.service.cursors.next_page(cursor, limit))
+    return _next_page(call, cursor, limit)
+
+
+def _next_page(call: Call, cursor: str, limit: int, board_id: str | None = None) -> dict[str, Any]:
+    refused = call.fault.refuse_cursor() if call.fault else None
+    if refused is not None:
+        raise refused
+    return _page(call, call.service.cursors.next_page(cursor, limit, board_id))
 
 
 def _first_page(call: Call, board: Board, test: Test, limit: int) -> dict[str, Any]:
@@ -204,7 +211,7 @@ def _items_page(
     if cursor is not None and query_params is not None:
         raise invalid_argument("Give either query_params or cursor")
     if cursor is not None:
-        return _page(call, call.service.cursors.next_page(cursor, limit, board.id))
+        return _next_page(call, cursor, limit, board.id)
     matches = by_query_params(board, query_params or {})
     if group is None:
         return _first_page(call, board, matches, limit)

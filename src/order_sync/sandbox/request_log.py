@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 
@@ -73,7 +74,7 @@ class RequestLog:
 
     def latest(self, count: int) -> list[RequestRecord]:
         """Newest first."""
-        return list(reversed(self.records()[-count:]))
+        return list(islice(reversed(self._kept), count))
 
     def clear(self) -> None:
         self._kept.clear()

@@ -1,6 +1,7 @@
 """The sandbox as a Python object: its state, its faults, and what a person would do on a board."""
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from order_sync.sandbox.board_files import add_described_board, read_description
 from order_sync.sandbox.boards import Account, Board, Column, Group, Item
 from order_sync.sandbox.call import Service
 from order_sync.sandbox.clock import Clock
-from order_sync.sandbox.columns import parse_value
+from order_sync.sandbox.columns import labels_of, parse_value
 from order_sync.sandbox.faults import Fault, make_fault
 from order_sync.sandbox.graphql import Operations
 from order_sync.sandbox.idempotency import IdempotencyMemory
@@ -132,6 +133,11 @@ class Sandbox:
         with self.lock:
             return self.log.records()
 
+    @property
+    def refusals(self) -> Counter[str]:
+        """How often the account really met a limit, by code; faults do not count."""
+        return self.limits.refusals.copy()
+
     def add_fault(self, fault: str | Fault, **settings: Any) -> Fault:
         """Raises ValueError: no such fault or setting."""
         made = fault if isinstance(fault, Fault) else make_fault(fault, **settings)
@@ -190,10 +196,10 @@ class Sandbox:
             return item.id
 
     def _group_titled(self, board: Board, title: str) -> Group:
-        for group in board.active_groups:
-            if group.title == title:
-                return group
-        return self.account.add_group(board, title, None, 0)
+        try:
+            return board.group_titled(title)
+        except KeyError:
+            return self.account.add_group(board, title, None, 0)
 
     def person_creates_subitem(
         self, item_id: str, name: str, values: Mapping[str, str] | None = None
@@ -218,3 +224,45 @@ class Sandbox:
     def _person_closes(self, item_id: str, state: Literal["archived", "deleted"]) -> None:
         with self.lock:
             self.account.close_item(self.account.item(item_id), state)
+
+    def person_renames_group(self, board_id: str, title: str, new_title: str) -> None:
+        """Raises KeyError: no such group. ApiError: the new title is empty or too long."""
+        with self.lock:
+            group = self.account.board(board_id).group_titled(title)
+            self.account.rename_group(group, new_title)
+
+    def person_deletes_group(self, board_id: str, title: str) -> None:
+        """Its items go with it. Raises KeyError: no such group. ApiError: it is the last one."""
+        self._person_closes_group(board_id, title, "deleted")
+
+    def person_archives_group(self, board_id: str, title: str) -> None:
+        """Its items go with it. Raises KeyError: no such group. ApiError: it is the last one."""
+        self._person_closes_group(board_id, title, "archived")
+
+    def _person_closes_group(
+        self, board_id: str, title: str, state: Literal["archived", "deleted"]
+    ) -> None:
+        with self.lock:
+            self.account.close_group(self.account.board(board_id).group_titled(title), state)
+
+    def person_deactivates_label(self, board_id: str, column_title: str, label: str) -> None:
+        """Cells keep the label, but it cannot be chosen any more.
+
+        Raises:
+            KeyError: no such column or label. ApiError: the column has no labels.
+        """
+        with self.lock:
+            column = self.account.board(board_id).column_titled(column_title)
+            labels_of(column).deactivate(label)
+            column.revision += 1
+
+    def person_removes_label(self, board_id: str, column_title: str, label: str) -> None:
+        """Cells that held the label read as empty; its id is never used again.
+
+        Raises:
+            KeyError: no such column or label. ApiError: the column has no labels.
+        """
+        with self.lock:
+            column = self.account.board(board_id).column_titled(column_title)
+            labels_of(column).remove(label)
+            column.revision += 1

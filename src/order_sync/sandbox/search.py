@@ -8,7 +8,12 @@ from typing import Any
 
 from order_sync.sandbox.boards import Board, Column, Item
 from order_sync.sandbox.clock import Clock
-from order_sync.sandbox.errors import ApiError, column_value_error, invalid_argument
+from order_sync.sandbox.errors import (
+    ApiError,
+    column_value_error,
+    expired_cursor,
+    invalid_argument,
+)
 from order_sync.sandbox.readings import cell_text
 
 PAGE_LIMIT = 500
@@ -66,9 +71,7 @@ class Cursors:
             raise ApiError("CursorException", "The cursor is not valid for this request")
         listing, position = found
         if self._clock.now() - listing.started > self._life_s:
-            raise ApiError(
-                "CursorException", "The cursor has expired, start again with a first page"
-            )
+            raise expired_cursor()
         return self._page(listing, position, limit)
 
     def _page(self, listing: _Listing, position: int, limit: int) -> "Page":

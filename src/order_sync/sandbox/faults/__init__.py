@@ -1,0 +1,107 @@
+"""Things that go wrong on demand. Each fault is a small object; fault.py says when it is asked.
+
+lost.py     the answer gets lost, comes late or cannot be read
+refused.py  the whole request is refused
+fields.py   one field fails, the rest of the document stands
+"""
+
+from dataclasses import fields as settings_of
+from typing import Any
+
+from order_sync.sandbox.faults import fields, lost, refused
+from order_sync.sandbox.faults.fault import Fault
+
+__all__ = ["Fault", "available_faults", "make_fault", "parse_fault"]
+
+_KINDS: dict[str, type[Fault]] = {
+    kind.name: kind
+    for kind in (
+        lost.LoseAnswerBeforeWrite,
+        lost.LoseAnswerAfterWrite,
+        lost.ForgetsKey,
+        lost.BadGatewayBeforeWrite,
+        lost.BadGatewayAfterWrite,
+        lost.UnavailableBeforeWrite,
+        lost.UnavailableAfterWrite,
+        lost.GatewayTimeoutBeforeWrite,
+        lost.GatewayTimeoutAfterWrite,
+        lost.MidDocumentTimeout,
+        lost.StillExecuting,
+        lost.Hang,
+        lost.HtmlBody,
+        lost.UnreadableBody,
+        lost.CutBody,
+        lost.ErrorWithoutPath,
+        lost.ErrorWithoutPathBeforeWrite,
+        refused.RateLimited,
+        refused.Conflict,
+        refused.ConflictAfterWrite,
+        refused.Locked,
+        refused.InternalError,
+        refused.InternalErrorAfterWrite,
+        refused.PoisonousRow,
+        fields.RateLimitedAlias,
+        fields.LockedAlias,
+        fields.InternalErrorInAlias,
+        fields.InternalErrorInAliasAfterWrite,
+        fields.SubitemsLimit,
+        fields.ExpiredCursor,
+    )
+}
+
+
+def available_faults() -> dict[str, str]:
+    """Name of every fault, and what it does."""
+    return {name: kind.says for name, kind in _KINDS.items()}
+
+
+def make_fault(name: str, **settings: Any) -> Fault:
+    """Raises ValueError: no such fault or setting, or a setting of the wrong kind."""
+    if name not in _KINDS:
+        raise ValueError(f"there is no fault {name!r}; choose from: {', '.join(_KINDS)}")
+    known = _setting_types(name)
+    for key in settings:
+        if key not in known:
+            raise ValueError(f"{name} has no setting {key!r}; choose from: {', '.join(known)}")
+    if settings.get("times", 1) is None:
+        settings["times"] = 0
+    for key, value in settings.items():
+        _check_setting(key, value, known[key])
+    return _KINDS[name](**settings)
+
+
+def _setting_types(name: str) -> dict[str, Any]:
+    return {one.name: one.type for one in settings_of(_KINDS[name]) if one.init}
+
+
+def _check_setting(key: str, value: Any, kind: Any) -> None:
+    accepted: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
+    if isinstance(value, bool) or not isinstance(value, accepted.get(kind, (str, type(None)))):
+        raise ValueError(f"{key} cannot be {value!r}")
+
+
+def parse_fault(text: str) -> Fault:
+    """A fault as written on the command line: `NAME` or `NAME:key=value,key=value`.
+
+    Raises:
+        ValueError: no such fault or setting, or a value that cannot be read.
+    """
+    name, _, listed = text.partition(":")
+    name = name.strip()
+    types = _setting_types(name) if name in _KINDS else {}
+    settings: dict[str, Any] = {}
+    for pair in filter(None, listed.split(",")):
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals:
+            raise ValueError(f"expected key=value, not {pair!r}")
+        settings[key] = _read_setting(key, value, types.get(key, str))
+    return make_fault(name, **settings)
+
+
+def _read_setting(key: str, value: str, kind: Any) -> Any:
+    try:
+        if kind is float and not value.isdecimal():
+            return float(value)
+        return int(value) if kind in (int, float) else value
+    except ValueError:
+        raise ValueError(f"{key} has to be a number, not {value!r}") from None
