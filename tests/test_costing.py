@@ -7,10 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from order_sync.costing import Measured, Reads, cost_of, documents_of_actions, label_calls
+from order_sync.costing import (
+    FIRST_GUESS,
+    Measured,
+    Reads,
+    cost_of,
+    documents_of_actions,
+    label_calls,
+)
 from order_sync.monday.answers import Answer
 from order_sync.monday.documents import Kind
-from order_sync.rules.budget import COMPLEXITY_MINUTE, FIRST_GUESS, MINUTE_RATE, Complexity, Limit
+from order_sync.rules.budget import COMPLEXITY_MINUTE, MINUTE_RATE, Complexity, Limit
 from order_sync.rules.comparing import GROUP, LineAction, OrderAction
 from order_sync.rules.order import OrderLine, SizeLine
 from order_sync.rules.states import ChangeType, Operation

@@ -33,7 +33,6 @@ from order_sync.monday.columns import KEY_TITLE, BoardMap
 from order_sync.monday.lookup import FoundRow, list_items
 from order_sync.progress import Progress
 from order_sync.reporting import run_state
-from order_sync.rules.budget import Ledger
 from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import Mapping
 from order_sync.rules.order import OrderLine
@@ -127,7 +126,9 @@ class _Adoption:
 
     async def go(self) -> AdoptReport:
         try:
-            async with connected(self.settings, self._saw_read) as client:
+            async with connected(
+                self.settings, self._saw_read, on_wait=self.progress.waiting
+            ) as client:
                 await self._work(client)
         except SyncError as error:
             with suppress(SyncError):
@@ -146,15 +147,16 @@ class _Adoption:
     async def _work(self, client: MondayClient) -> None:
         self.progress.step("reading the board")
         info, board = await open_board(client, self.settings, self.mapping)
+        client.gate.patient = True
         self.report.board_name = board.name
         self._require_key_columns(board)
         d = Delivery(
             settings=self.settings, mapping=self.mapping, tables=self.tables,
             database=self.database, client=client, run=self.run, board=board,
-            ledger=Ledger(concurrency=self.settings.monday.concurrency), progress=self.progress,
+            progress=self.progress,
         )  # fmt: skip
         try:
-            with stopped_by_signals(d):
+            with stopped_by_signals(d.stop, self.progress):
                 await d.write(recover, self.tables, self.mapping, self.run, board)
                 self.progress.step("reading the source")
                 orders = await d.in_thread(self._orders, d)
@@ -337,7 +339,7 @@ class _Adoption:
         report.calls = d.tally.read_calls + d.tally.write_calls
         stop = d.stopping
         if stop is not None:
-            report.exit_code = getattr(stop, "signal_exit", stop.exit_code)
+            report.exit_code = stop.exit_code
             report.message, report.hint = stop.message, stop.hint
         elif report.twice or report.in_doubt:
             report.exit_code = ExitCode.ROWS_LEFT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,10 +20,10 @@ from order_sync.db.engine import Database, board_lock
 from order_sync.db.runs import ReadCall, RunRef
 from order_sync.db.schema import Tables, build_tables
 from order_sync.db.upgrade import ensure_tables
-from order_sync.delivery.context import Delivery
-from order_sync.errors import ExitCode, Interrupted, LockHeld
+from order_sync.errors import ExitCode, Interrupted, LockHeld, SyncError
 from order_sync.monday.answers import Answer
 from order_sync.monday.columns import BoardMap
+from order_sync.progress import Progress
 from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import Mapping
 
@@ -85,15 +86,29 @@ def read_call(kind: str, answer: Answer) -> ReadCall:
 
 
 @contextmanager
-def stopped_by_signals(delivery: Delivery) -> Iterator[None]:
-    """SIGINT and SIGTERM end the run after the requests in flight are recorded."""
+def stopped_by_signals(stop: Callable[[SyncError], None], progress: Progress) -> Iterator[None]:
+    """The first SIGINT or SIGTERM stops the run after the requests in flight are recorded.
+
+    The second ends the process at once, which is as safe as a kill: whatever was on its way is in
+    doubt, and the next run settles it.
+    """
     loop = asyncio.get_running_loop()
     exits = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+    heard: list[ExitCode] = []
+
+    def on_signal(code: ExitCode) -> None:
+        if heard:
+            progress.leave()
+            os._exit(code)
+        heard.append(code)
+        progress.step("stopping: requests in flight are recorded; press again to end at once")
+        stop(Interrupted(code))
+
     installed = []
     for number, code in exits.items():
         # Not the main thread, or not Unix: Python's own handling stays.
         with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, delivery.stop, Interrupted(code))
+            loop.add_signal_handler(number, on_signal, code)
             installed.append(number)
     try:
         yield

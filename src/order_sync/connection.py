@@ -12,17 +12,26 @@ from order_sync.monday.answers import Answer
 from order_sync.monday.board import BoardInfo, read_board
 from order_sync.monday.client import MondayClient
 from order_sync.monday.columns import BoardMap, match_columns
+from order_sync.monday.documents import account
+from order_sync.monday.gate import Gate, OnWait
 from order_sync.monday.lookup import list_items
+from order_sync.rules.budget import Ledger
 from order_sync.rules.mapping import Mapping
+from order_sync.rules.sizing import Sizing
 
 CALLS_AT_START_S = 30.0  # how long the first calls may take before monday.com counts as away
 
 
 @asynccontextmanager
 async def connected(
-    settings: Settings, on_read: Callable[[str, Answer], None] | None = None
-) -> AsyncIterator[MondayClient]:
-    """A client for the account in the settings."""
+    settings: Settings, on_read: Callable[[str, Answer], None] | None = None, *,
+    costs: dict[str, float] | None = None, on_wait: OnWait | None = None,
+) -> AsyncIterator[MondayClient]:  # fmt: skip
+    """A client for the account in the settings.
+
+    costs: complexity points per write, by kind, as earlier runs have learned. on_wait: told why
+    and how long (seconds) the account's limits hold a request back.
+    """
     monday = settings.monday
     async with MondayClient(
         monday.api_url,
@@ -30,6 +39,11 @@ async def connected(
         monday.api_version,
         monday.server_limit_s + monday.send_window_s,
         monday.concurrency,
+        gate=Gate(
+            Ledger(concurrency=monday.concurrency, reserve=monday.reserve, costs=costs),
+            Sizing(monday.batch_size),
+            on_wait,
+        ),
         send_window_s=monday.send_window_s,
         on_read=on_read,
     ) as client:
@@ -68,3 +82,12 @@ async def _has_items(client: MondayClient, board_id: str) -> int | None:
     async for _ in list_items(client, board_id, {}, give_up_after_s=CALLS_AT_START_S):
         return None
     return 0
+
+
+async def calls_per_day(client: MondayClient) -> int | None:
+    """The account's calls of a day, where monday.com tells them."""
+    answer = await client.read_optional(account())
+    platform = answer.get("platform_api")
+    limit = platform.get("daily_limit") if isinstance(platform, dict) else None
+    total = limit.get("total") if isinstance(limit, dict) else None
+    return total if isinstance(total, int) and total > 0 else None

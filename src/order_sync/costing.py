@@ -8,31 +8,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from order_sync.monday.answers import Answer
-from order_sync.monday.documents import Kind
+from order_sync.monday.documents import Kind, kind_of
 from order_sync.outcome import PlanCost
-from order_sync.rules.budget import (
-    COMPLEXITY_MINUTE,
-    FIRST_GUESS,
-    MINUTE_RATE,
-    WINDOW_S,
-)
+from order_sync.rules.budget import COMPLEXITY_MINUTE, MINUTE_RATE
 from order_sync.rules.comparing import OrderAction
 from order_sync.rules.states import Operation
+from order_sync.rules.windows import WINDOW_S
 
 CALLS_TO_READ_THE_BOARD = 2  # the board, and its subitem board
+CALLS_TO_LEARN_THE_DAY = 1  # asked by a run that writes
+FIRST_GUESS = 1_000.0  # complexity points per write when no answer has told
 ANSWER_S = 1.0  # how long an answer takes when none has told
-
-_ITEM_KINDS = {
-    Operation.CREATE: Kind.CREATE_ITEMS,
-    Operation.UPDATE: Kind.UPDATE_ITEMS,
-    Operation.CANCEL: Kind.UPDATE_ITEMS,
-    Operation.MOVE: Kind.MOVE_ITEMS,
-    Operation.REMOVE: Kind.ARCHIVE_ITEMS,
-}
-_LINE_KINDS = {
-    Operation.CREATE: Kind.CREATE_SUBITEMS,
-    Operation.UPDATE: Kind.UPDATE_ITEMS,
-}
 
 
 @dataclass(frozen=True)
@@ -81,9 +67,9 @@ def documents_of_actions(
         for line in action.lines:
             lines[customer, line.operation] += 1
     for (_, _, operation), rows in items.items():
-        yield from ((_ITEM_KINDS[operation], size) for size in _cut(rows, batch_size))
+        yield from ((kind_of(operation, is_line=False), size) for size in _cut(rows, batch_size))
     for (_, operation), rows in lines.items():
-        yield from ((_LINE_KINDS[operation], size) for size in _cut(rows, batch_size))
+        yield from ((kind_of(operation, is_line=True), size) for size in _cut(rows, batch_size))
 
 
 def _cut(rows: int, batch_size: int) -> Iterator[int]:

@@ -41,7 +41,7 @@ class SyncError(Exception):
     """One line that says what is wrong, and one that says what to do."""
 
     code: ClassVar[str] = "unexpected"  # stored, counted and documented: never renamed
-    exit_code: ClassVar[ExitCode] = ExitCode.UNEXPECTED
+    exit_code: ExitCode = ExitCode.UNEXPECTED
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -117,7 +117,7 @@ class Interrupted(SyncError):
 
     def __init__(self, signal_exit: ExitCode) -> None:
         super().__init__("stopped by a signal", hint="run again: it goes on where it stopped")
-        self.signal_exit = signal_exit
+        self.exit_code = signal_exit
 
 
 class InvalidTransition(SyncError):

@@ -11,8 +11,15 @@ from functools import partial
 from pathlib import Path
 
 from order_sync.config import Settings
-from order_sync.connection import connected, open_board
-from order_sync.costing import Measured, Reads, cost_of, documents_of_actions, label_calls
+from order_sync.connection import calls_per_day, connected, open_board
+from order_sync.costing import (
+    CALLS_TO_LEARN_THE_DAY,
+    Measured,
+    Reads,
+    cost_of,
+    documents_of_actions,
+    label_calls,
+)
 from order_sync.db import engine, known
 from order_sync.db.engine import Database
 from order_sync.db.history import mean_costs
@@ -32,7 +39,7 @@ from order_sync.guards import Limits, is_strange_board, stopping_guards, strange
 from order_sync.monday.board import BoardInfo
 from order_sync.monday.client import MondayClient
 from order_sync.monday.columns import BoardMap
-from order_sync.monday.documents import Kind, account
+from order_sync.monday.documents import Kind
 from order_sync.outcome import CustomerPlan, Plan, PlanCost, PlannedOrder, RefusedOrder
 from order_sync.plan_file import PlanBasis, write_plan
 from order_sync.planned import planned_order
@@ -153,12 +160,12 @@ class _Planner:
                     survey = await survey_of(_Look(client, board, self.mapping), found, taken)
                 history = self._history(state, tables, board)
             seen = Reads(list(reads.answers))
-            calls_per_day = await _calls_per_day(client)
+            per_day = await calls_per_day(client)
         monday = self.settings.monday
         documents, reading = calls_of_run(survey, detector, monday.batch_size)
         cost = cost_of(
             documents, seen, reading, history, concurrency=monday.concurrency,
-            calls_per_day=calls_per_day,
+            calls_per_day=per_day,
         )  # fmt: skip
         plan = self._plan_of(survey, detector, board, info, cost, is_strange=is_strange)
         if self.out is not None:
@@ -218,15 +225,6 @@ async def _taken(state: Database, tables: Tables, board_id: str, ids: set[str]) 
         return known.item_ids_taken(conn, tables, board_id, ids)
 
 
-async def _calls_per_day(client: MondayClient) -> int | None:
-    """The account's calls of a day, where monday.com tells them."""
-    answer = await client.read_optional(account())
-    platform = answer.get("platform_api")
-    limit = platform.get("daily_limit") if isinstance(platform, dict) else None
-    total = limit.get("total") if isinstance(limit, dict) else None
-    return total if isinstance(total, int) and total > 0 else None
-
-
 def calls_of_run(
     survey: Survey, detector: Detector, batch_size: int
 ) -> tuple[list[tuple[Kind, int]], int]:
@@ -247,7 +245,8 @@ def calls_of_run(
     labels = wanted_labels(actions, mapping, detector)
     sizes = int(mapping.sizes.label_title in labels)
     reading, writing = label_calls((len(labels) - sizes, sizes))
-    return documents + [(Kind.SET_DROPDOWN_LABELS, 1)] * writing, reading
+    documents += [(Kind.SET_DROPDOWN_LABELS, 1)] * writing
+    return documents, reading + (CALLS_TO_LEARN_THE_DAY if documents else 0)
 
 
 def new_groups(actions: Iterable[OrderAction], board: BoardMap) -> tuple[str, ...]:

@@ -20,6 +20,15 @@ class Progress(Protocol):
     def waiting(self, reason: str, seconds: float) -> None:
         """The run waits for a limit or for the settling of unknown outcomes."""
 
+    def in_doubt(self, requests: int, seconds: float) -> None:
+        """So many requests have no certain answer; the first is looked up in `seconds`.
+
+        Told while other rows are sent.
+        """
+
+    def leave(self) -> None:
+        """The process ends at once: leave the terminal as it was."""
+
 
 class Silent:
     """No one is watching."""
@@ -34,4 +43,10 @@ class Silent:
         pass
 
     def waiting(self, reason: str, seconds: float) -> None:
+        pass
+
+    def in_doubt(self, requests: int, seconds: float) -> None:
+        pass
+
+    def leave(self) -> None:
         pass

@@ -12,7 +12,7 @@ from order_sync.db import counting, known
 from order_sync.db.staging import Unit
 from order_sync.delivery.context import Delivery
 from order_sync.detection import Detection
-from order_sync.errors import ExitCode, Interrupted, SyncError
+from order_sync.errors import ExitCode, SyncError
 from order_sync.outcome import RefusedOrder, RunReport
 from order_sync.rules.states import ChangeType, Operation, RunState
 
@@ -116,9 +116,7 @@ def judge(report: RunReport, stop: SyncError | None) -> None:
 
     Orders that have left the source and are only listed are no reason for another code than 0.
     """
-    if isinstance(stop, Interrupted):
-        report.exit_code = stop.signal_exit
-    elif stop is not None:
+    if stop is not None:
         report.exit_code = stop.exit_code
     elif report.refused or report.in_doubt or report.pending:
         report.exit_code = ExitCode.ROWS_LEFT

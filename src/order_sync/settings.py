@@ -101,7 +101,8 @@ class MondaySettings(_Section):
     server_limit_s: float = Field(60, gt=0, le=3600, description="the server answers within")
     read_lag_s: float = Field(30, ge=0, le=3600, description="a new item can be found within")
     concurrency: int = Field(4, ge=1, le=250, description="requests in flight")
-    batch_size: int = Field(15, ge=1, le=100, description="rows in one request, to start with")
+    batch_size: int = Field(15, ge=1, le=100, description="rows in one request at most")
+    reserve: float = Field(0, ge=0, le=0.9, description="share of each limit left to others")
     max_attempts: int = Field(4, ge=1, le=100, description="tries of one row in one run")
 
     @field_validator("api_url")

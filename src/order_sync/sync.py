@@ -9,15 +9,17 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
 
 from order_sync.board_run import hold_board, read_call, recover, stopped_by_signals
 from order_sync.config import Settings
-from order_sync.connection import connected, open_board
+from order_sync.connection import calls_per_day, connected, open_board
 from order_sync.db import batches, known, runs
 from order_sync.db.engine import Database
+from order_sync.db.history import calls_today, mean_costs
 from order_sync.db.runs import ReadCall, RunRef
 from order_sync.db.schema import Tables
 from order_sync.delivery.adopting import adopt
@@ -40,7 +42,7 @@ from order_sync.plan_file import PlanFile
 from order_sync.planning import Survey, basis_of, calls_of_run, survey_of, wanted_labels
 from order_sync.progress import Progress
 from order_sync.reporting import count_report, judge, run_state
-from order_sync.rules.budget import Ledger
+from order_sync.rules.budget import Day
 from order_sync.rules.comparing import OrderAction, is_acknowledged
 from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import Mapping
@@ -63,12 +65,13 @@ class Order:
     only_failed: bool
     limits: Limits
     plan: PlanFile | None
+    waits: bool
 
 
 def run_sync(
     settings: Settings, mapping: Mapping, filters: Filters, progress: Progress, *,
     command: str = "sync", only_failed: bool = False, limits: Limits | None = None,
-    plan: PlanFile | None = None,
+    plan: PlanFile | None = None, waits: bool = True,
 ) -> RunReport:  # fmt: skip
     """Publish what differs, settle what is in doubt, and say what happened.
 
@@ -76,12 +79,13 @@ def run_sync(
         only_failed: look only at orders with an open ERR row, and do not wait until it is due.
         limits: guards: stop before the first write when more would happen.
         plan: do exactly what it says, or nothing; its filters replace `filters`.
+        waits: for doubts that may not be settled yet; else they are left to the next run.
 
     Raises:
         SyncError: the run stopped before its first write to the board.
     """
     filters = filters if plan is None else plan.filters
-    order = Order(settings, mapping, filters, command, only_failed, limits or Limits(), plan)
+    order = Order(settings, mapping, filters, command, only_failed, limits or Limits(), plan, waits)
 
     def work(database: Database, tables: Tables, run: RunRef) -> RunReport:
         return asyncio.run(_Run(order, database, tables, run, progress).go())
@@ -100,11 +104,11 @@ class _Crew:
     deliverer: Deliverer
 
     @classmethod
-    def of(cls, delivery: Delivery, detector: Detector) -> _Crew:
+    def of(cls, delivery: Delivery, detector: Detector, *, waits: bool) -> _Crew:
         sender = Sender(delivery)
         groups_ = GroupBook(delivery, sender)
         settler = Settler(delivery, sender, detector.payloads_now)
-        deliverer = Deliverer(delivery, sender, groups_, settler)
+        deliverer = Deliverer(delivery, sender, groups_, settler, waits=waits)
         return cls(detector, sender, groups_, settler, deliverer)
 
 
@@ -129,8 +133,12 @@ class _Run:
     async def go(self) -> RunReport:
         log.info("run started", command=self.order.command, board_id=self.run.board_id)
         try:
-            async with connected(self.order.settings, self._saw_read) as client:
-                report = await self._work(client)
+            async with connected(
+                self.order.settings, self._saw_read, costs=self._costs(),
+                on_wait=self.progress.waiting,
+            ) as client:  # fmt: skip
+                with stopped_by_signals(partial(self._stop, client), self.progress):
+                    report = await self._work(client)
         except SyncError as error:
             self._finish_stopped(error)
             raise
@@ -144,10 +152,10 @@ class _Run:
         settings, mapping = self.order.settings, self.order.mapping
         self.progress.step("reading the board")
         info, board = await open_board(client, settings, mapping)
+        client.gate.patient = True
         d = Delivery(
             settings=settings, mapping=mapping, tables=self.tables, database=self.database,
-            client=client, run=self.run, board=board,
-            ledger=Ledger(concurrency=settings.monday.concurrency), progress=self.progress,
+            client=client, run=self.run, board=board, progress=self.progress,
         )  # fmt: skip
         self.delivery = d
         for call in self.reads:
@@ -155,18 +163,23 @@ class _Run:
         detector = Detector(
             mapping, self.tables, self.database, settings.source.url, settings.source.table, board
         )
-        crew = _Crew.of(d, detector)
+        crew = _Crew.of(d, detector, waits=self.order.waits)
         try:
-            with stopped_by_signals(d):
-                self.progress.step("recovering what an earlier run left")
-                await d.write(recover, self.tables, mapping, self.run, board)
-                self._guard_strange_board(board, info)
-                self.notices += [*board.notices, *await crew.groups.learn(info.groups)]
-                self._notice_emptied_board(board, info)
-                await self._rounds(d, crew, info)
+            self.progress.step("recovering what an earlier run left")
+            await d.write(recover, self.tables, mapping, self.run, board)
+            self._guard_strange_board(board, info)
+            self.notices += [*board.notices, *await crew.groups.learn(info.groups)]
+            self._notice_emptied_board(board, info)
+            await self._rounds(d, crew, info)
             return await d.write(self._report, d, crew.settler)
         finally:
             d.close()
+
+    def _stop(self, client: MondayClient, why: SyncError) -> None:
+        if self.delivery is None:
+            client.gate.close(why)
+        else:
+            self.delivery.stop(why)
 
     def _saw_read(self, kind: str, answer: Answer) -> None:
         call = read_call(kind, answer)
@@ -211,8 +224,8 @@ class _Run:
             except SyncError as error:
                 d.stop(error)
                 return
-            if is_first:
-                self._guard(survey, crew.detector)
+            if is_first and self._guard(survey, crew.detector):
+                await self._learn_day(d)
             try:
                 await self._round(d, crew, survey)
             except SyncError as error:
@@ -273,8 +286,12 @@ class _Run:
             d.stop(error)
         await d.write(self._close_round, found, batch_ids, d.stopping)
 
-    def _guard(self, survey: Survey, detector: Detector) -> None:
-        """Stop before the first write when more would happen, or something else, than was meant."""
+    def _guard(self, survey: Survey, detector: Detector) -> bool:
+        """Stop before the first write when more would happen, or something else, than was meant.
+
+        Returns:
+            Whether anything will be written.
+        """
         batch_size = self.order.settings.monday.batch_size
         documents, reading = calls_of_run(survey, detector, batch_size)
         reads = 0 if self.delivery is None else self.delivery.tally.read_calls
@@ -283,6 +300,20 @@ class _Run:
             raise GuardStopped(guard.message, hint=guard.hint)
         if self.order.plan is not None:
             self.order.plan.require_same(basis_of(survey, detector))
+        return bool(documents)
+
+    async def _learn_day(self, d: Delivery) -> None:
+        """How many calls of the day are left, as far as monday.com and our record tell."""
+        total = await calls_per_day(d.client)
+        if total is not None:
+            spent = await d.read(calls_today, d.tables)
+            d.gate.ledger.knows_day(Day(total, spent + d.tally.read_calls))
+
+    def _costs(self) -> dict[str, float]:
+        """Complexity points per write, by kind, as earlier runs have paid."""
+        with self.database.begin() as conn:
+            means = mean_costs(conn, self.tables, self.run.board_id)
+        return {kind: points for kind, (points, _) in means.items() if points is not None}
 
     def _close_round(
         self, conn: Connection, found: Detection, batch_ids: list[str], stopping: SyncError | None

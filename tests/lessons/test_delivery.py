@@ -154,7 +154,7 @@ def test_a_refused_row_is_never_missing_from_the_error_table(world):
 def test_rows_that_wait_are_never_deleted_at_the_next_start(world):
     refused, waiting = order("GRE-9", M=-3), order("RHY-1", CUSTOMER_NAME="RHYTHM")
     world.has_orders(*ROWS, refused)
-    world.sync_that_dies("before-send", 10)  # the intent of its items is stored
+    world.sync_that_dies("before-send", 11)  # the intent of its items is stored
     query = "SELECT stg_id, order_key FROM STG_MON_CustMasterSchedule ORDER BY 1"
     staged, errors = world.query(query), world.errors()
     assert staged

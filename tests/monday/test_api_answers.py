@@ -390,9 +390,9 @@ def test_limits_of_the_headers_are_read():
     )
 
     assert answer.limits == (
-        Limit("minuteRate", 5000, 4999, None),
+        Limit("minuteRate", 5000, 4999, None, 60.0),
         Limit("concurrency", 250, 249, None),
-        Limit("complexityMinute", 5_000_000, 4_950_000, 45.0),
+        Limit("complexityMinute", 5_000_000, 4_950_000, 45.0, 60.0),
     )
 
 

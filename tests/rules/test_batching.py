@@ -29,7 +29,7 @@ rows_of_a_batch = st.lists(
 
 @given(rows_of_a_batch, st.integers(1, 20))
 def test_every_row_travels_once_and_within_its_limits(rows, size):
-    documents = documents_of(rows, size)
+    documents = documents_of(rows, lambda _: size)
 
     assert sorted(row.number for d in documents for row in d) == [row.number for row in rows]
     for document in documents:
@@ -43,7 +43,7 @@ def test_every_row_travels_once_and_within_its_limits(rows, size):
 
 def test_documents_are_full_before_a_new_one_begins():
     rows = [Row(i, Operation.CREATE, None) for i in range(37)]
-    assert [len(d) for d in documents_of(rows, 15)] == [15, 15, 7]
+    assert [len(d) for d in documents_of(rows, lambda _: 15)] == [15, 15, 7]
 
 
 @given(st.integers(1, 100))

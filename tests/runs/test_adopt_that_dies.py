@@ -5,9 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,31 +63,12 @@ def test_a_cursor_that_dies_between_two_pages_begins_the_listing_anew(world, mon
     assert next(pages) > 1
 
 
-def dies(world: World, step: str, number: int, *arguments: str) -> int:
-    """Run `adopt` in a process that kills itself at a step; returns its exit code."""
-    environ = {
-        "PATH": os.environ["PATH"], "HOME": str(world.folder), "PYTHONWARNINGS": "error",
-        "PYTHONPATH": str(Path(__file__).parent), "DIE_AT": step, "DIE_ON": str(number),
-    }  # fmt: skip
-    code = "import dying; dying.install(); from order_sync.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "adopt", *arguments],
-        env=environ | world.environ,
-        cwd=world.folder,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode in (0, 137), done.stderr.decode()
-    return done.returncode
-
-
 @pytest.mark.parametrize("step", ["after-write", "after-send"])
 def test_an_adoption_that_dies_at_any_step_is_simply_run_again(filled, step):
     filled.sandbox.person_sets(item_of(filled, "GRE-1").id, "NOTES", "typed over")
     died = 0
     for number in itertools.count(1):
-        if dies(filled, step, number) == 0:
+        if filled.command_that_dies(step, number, "adopt") == 0:
             break
         died += 1
         forget_all(filled, *ROWS) if number % 2 else None

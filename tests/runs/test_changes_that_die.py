@@ -36,8 +36,8 @@ def assert_one_run_finishes(world: World, rows: list[Any]) -> None:
     world.assert_nothing_left_to_do(limits=ANY)
 
 
-# A run of these changes writes 51 transactions and sends 18 requests.
-WRITES, SENDS = 51, 18
+# A run of these changes writes 51 transactions and sends 19 requests.
+WRITES, SENDS = 51, 19
 STEPS = [
     *(("before-commit", n) for n in range(4, WRITES + 1, 10)),
     *(("after-write", n) for n in range(2, WRITES + 1, 5)),
@@ -88,7 +88,7 @@ def test_a_move_in_doubt_is_taken_back_when_the_source_flips_back(world, change,
     world.has_orders(*BEFORE, there)
     world.sync()
     world.has_orders(CHANGES[change](BEFORE[0]), *BEFORE[1:], there)
-    world.sync_that_dies(arrived, 3)
+    world.sync_that_dies(arrived, 4)
     query = "SELECT stg_status FROM STG_MON_CustMasterSchedule WHERE update_operation = 'MOVE'"
     assert world.query(query) == [("SENDING",)]
     world.has_orders(*BEFORE, there)
@@ -114,7 +114,8 @@ def test_the_steps_at_which_changing_runs_die_cover_the_whole_run(world, monkeyp
     world.has_orders(*AFTER, NEW)
     world.sync()
 
-    assert counts == {"writes": WRITES, "sends": SENDS}
+    assert WRITES <= counts["writes"] < WRITES + 10  # a loaded machine looks more often
+    assert counts["sends"] == SENDS
 
 
 # Lost answers
@@ -171,9 +172,9 @@ def test_a_lost_answer_about_a_vanished_order_is_made_good(world, fault, policy)
     assert_one_run_finishes(world, [*stay, *BEFORE[2:]])
 
 
-# The board is read with two requests; the first of the vanished orders' goes as the third.
+# Board and account are read with three requests; the first of the vanished orders' is the fourth.
 WHILE_THEY_GO = [
-    ("after-write", 8), ("before-send", 3), ("after-send", 3), ("before-send", 4), ("after-send", 4)
+    ("after-write", 8), ("before-send", 4), ("after-send", 4), ("before-send", 5), ("after-send", 5)
 ]  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def test_another_profile_on_the_board_does_not_settle_our_doubts(world):
     second = world.folder / "second.toml"
     second.write_text(text.replace('suffix = "CustMasterSchedule"', 'suffix = "Second"'))
     world.has_orders(GREYSON)
-    world.sync_that_dies("before-send", 10)  # the intent of its items is stored
+    world.sync_that_dies("before-send", 11)  # the intent of its items is stored
     assert world.query("SELECT stg_status FROM STG_MON_CustMasterSchedule") == [("SENDING",)]
     with closing(sqlite3.connect(world.path)) as db, db:
         db.execute("CREATE TABLE OTHERS AS SELECT * FROM ORDERS_UNIFIED")

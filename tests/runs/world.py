@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +22,7 @@ from order_sync.sandbox import Sandbox, SandboxServer
 from order_sync.sync import run_sync
 
 from .comparing import differences
+from .dying import KILLED, run_and_die
 from .writes import Write, writes_of
 
 MAPPING = load_profile("customer-master-schedule")
@@ -125,20 +123,14 @@ class World:
 
     def sync_that_dies(self, step: str, number: int, *arguments: str) -> int:
         """Run `sync` in a process that kills itself at a step; returns its exit code."""
-        environ = {
-            "PATH": os.environ["PATH"], "HOME": str(self.folder), "DIE_AT": step,
-            "DIE_ON": str(number), "PYTHONWARNINGS": "error",
-        }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("dying.py")), *arguments],
-            env=environ | self.environ,
-            cwd=self.folder,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode in (0, 3, 137), done.stderr.decode()
-        return done.returncode
+        return self.command_that_dies(step, number, "sync", *arguments)
+
+    def command_that_dies(self, step: str, number: int, *arguments: str) -> int:
+        """Run a command in a process that kills itself at a step; returns its exit code."""
+        code, said = run_and_die(self.environ, self.folder, step, number, arguments)
+        assert code in (0, 3, KILLED), said
+        assert "Traceback" not in said, said
+        return code
 
     # The board
 

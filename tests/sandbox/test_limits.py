@@ -249,3 +249,33 @@ def test_a_refusal_that_a_fault_plays_is_not_counted(world):
     assert world.create().status == 429
 
     assert not world.sandbox.refusals
+
+
+CREATE = """
+    mutation ($board: ID!) {
+      complexity { query }
+      a: create_group(board_id: $board, group_name: "a") { id }
+      b: create_group(board_id: $board, group_name: "b") { id }
+    }
+"""
+
+
+def test_only_the_writes_of_a_document_cost_as_much_as_writes(make_world):
+    world = make_world(plan_limits=_plan(personal_complexity_per_minute=100_000), costs="2024")
+    world.api.ask(CREATE, board=world.board.id)
+    world.sandbox.clock.advance(61)  # now the difference to what it really took is charged
+
+    left = world.sandbox.limits.usage()["complexity_left_for_writes"]
+    assert abs(100_000 - left) < 100
+
+
+def test_what_is_owed_from_before_never_keeps_a_window_shut(make_world):
+    world = make_world(plan_limits=_plan(personal_complexity_per_minute=30_000), costs="2024")
+    world.api.ask(CREATE, board=world.board.id)
+    world.sandbox.limits.settle("mutation", 0, 20_000)
+    world.sandbox.clock.advance(61)
+
+    refused = world.api.post({"query": CREATE, "variables": {"board": world.board.id}})
+    assert refused.status == 429
+    world.sandbox.clock.advance(61)
+    assert world.api.post({"query": CREATE, "variables": {"board": world.board.id}}).status == 200

@@ -51,6 +51,11 @@ def _until(seconds: float) -> str:
     return (datetime.now().astimezone() + timedelta(seconds=seconds)).strftime("%H:%M:%S")
 
 
+def _doubts(requests: int, seconds: float) -> str:
+    answers = "1 request" if requests == 1 else f"{requests} requests"
+    return f"{answers} without a certain answer, looked up at {_until(seconds)}"
+
+
 class BarProgress:
     """A progress bar whose text is the step."""
 
@@ -73,6 +78,13 @@ class BarProgress:
         text = f"waiting until {_until(seconds)} because {safe(reason)}"
         self._bar.update(self._task, description=text)
 
+    def in_doubt(self, requests: int, seconds: float) -> None:
+        text = f"{self._step}; {_doubts(requests, seconds)}"
+        self._bar.update(self._task, description=text)
+
+    def leave(self) -> None:
+        self._bar.stop()
+
 
 class LineProgress:
     """Lines for log files: one for each step, and counts at most every ten seconds."""
@@ -84,6 +96,7 @@ class LineProgress:
         self._done = 0
         self._told_at = clock()
         self._waiting_for = ""
+        self._doubts = 0
 
     def step(self, text: str) -> None:
         self._tell(safe(text))
@@ -102,6 +115,14 @@ class LineProgress:
             return
         self._waiting_for = reason
         self._tell(f"waiting until {_until(seconds)} because {safe(reason)}")
+
+    def in_doubt(self, requests: int, seconds: float) -> None:
+        if requests != self._doubts or self._clock() - self._told_at >= LINE_EVERY_S:
+            self._doubts = requests
+            self._tell(_doubts(requests, seconds))
+
+    def leave(self) -> None:
+        """Lines are whole already."""
 
     def _tell(self, text: str) -> None:
         self._told_at = self._clock()

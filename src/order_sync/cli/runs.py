@@ -40,6 +40,11 @@ MaxRemovals = Annotated[
                  " cancelled or archived: a number, or a share of the known ones such as 10%."),
 ]  # fmt: skip
 DEFAULT_REMOVALS = "5%"
+NoWait = Annotated[
+    bool,
+    typer.Option("--no-wait", help="Leave rows without a certain answer to the next run: exit 3"
+                 " now instead of waiting until they may be looked up."),
+]  # fmt: skip
 Kestra = Annotated[
     bool,
     typer.Option("--kestra", help="Print outputs and metrics as Kestra reads them, and no more."),
@@ -101,6 +106,7 @@ def sync(
     max_creates: MaxCreates = None,
     max_calls: MaxCalls = None,
     max_removals: MaxRemovals = DEFAULT_REMOVALS,
+    no_wait: NoWait = False,
     kestra: Kestra = False,
 ) -> int:  # fmt: skip
     """Publish what is new or changed to the board, each order exactly once."""
@@ -110,13 +116,13 @@ def sync(
     speak_kestra(session, kestra)
     limits = Limits(max_creates, max_calls, max_removals)
     if plan_file is None:
-        return _plan(session, limits) if dry_run else _run(session, limits)
+        return _plan(session, limits) if dry_run else _run(session, limits, waits=not no_wait)
     if dry_run or session.filters != Filters():
         raise ConfigError(
             "--plan takes the filters of the plan and does it: leave out filters and --dry-run",
             hint="to look at a plan again: order-sync plan --diff with the filters you need",
         )
-    return _run(session, limits, planned=read_plan(plan_file))
+    return _run(session, limits, planned=read_plan(plan_file), waits=not no_wait)
 
 
 def retry(
@@ -124,18 +130,21 @@ def retry(
     max_creates: MaxCreates = None,
     max_calls: MaxCalls = None,
     max_removals: MaxRemovals = DEFAULT_REMOVALS,
+    no_wait: NoWait = False,
     kestra: Kestra = False,
 ) -> int:
     """Try refused orders again, without waiting until they are due."""
     from order_sync.guards import Limits
 
     speak_kestra(session, kestra)
-    return _run(session, Limits(max_creates, max_calls, max_removals), only_failed=True)
+    limits = Limits(max_creates, max_calls, max_removals)
+    return _run(session, limits, only_failed=True, waits=not no_wait)
 
 
 def _run(
-    session: Session, limits: Limits, *, only_failed: bool = False, planned: PlanFile | None = None
-) -> int:
+    session: Session, limits: Limits, *, only_failed: bool = False,
+    planned: PlanFile | None = None, waits: bool,
+) -> int:  # fmt: skip
     from order_sync.cli.show_runs import report_parts
     from order_sync.sync import run_sync
 
@@ -150,6 +159,7 @@ def _run(
             only_failed=only_failed,
             limits=limits,
             plan=planned,
+            waits=waits,
         )
     if session.kestra:
         tell_report(session, report)

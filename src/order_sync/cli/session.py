@@ -52,7 +52,7 @@ class Session:
                 error.message,
                 error.hint,
                 problems=getattr(error, "problems", ()),
-                exit_code=getattr(error, "signal_exit", error.exit_code),
+                exit_code=error.exit_code,
             )
         except (typer.Exit, typer.Abort):
             raise

@@ -1,9 +1,10 @@
-"""What requests have cost before, from the record of all requests."""
+"""What requests have cost before, and how many were made today, from the record of them all."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, func, select
 
+from order_sync.db import engine
 from order_sync.db.schema import Tables
 
 LATEST = 500  # requests of a board that are looked at
@@ -29,3 +30,11 @@ def mean_costs(
         ).group_by(latest.c.kind)
     )
     return {kind: (points, milliseconds / 1000) for kind, points, milliseconds in rows}
+
+
+def calls_today(conn: Connection, tables: Tables) -> int:
+    """Requests since midnight UTC, of every board in this database; repeats count, too."""
+    r = tables.requests
+    midnight = engine.now(conn).replace(hour=0, minute=0, second=0, microsecond=0)
+    made = select(func.coalesce(func.sum(r.c.send_no), 0)).where(r.c.last_sent_at >= midnight)
+    return int(conn.execute(made).scalar_one())

@@ -191,6 +191,16 @@ def resend_request(
     return RequestRef(request.request_id, send_no, request.idempotency_key)
 
 
+def take_replay_back(conn: Connection, tables: Tables, request: RequestRef) -> None:
+    """The repeat of a doubtful request was turned away: it does not count as made."""
+    requests = tables.requests
+    conn.execute(
+        update(requests)
+        .where(requests.c.request_id == request.request_id)
+        .values(replays=requests.c.replays - 1)
+    )
+
+
 def is_current_send(conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> bool:
     """Whether an answer to this very send may still be recorded."""
     requests = tables.requests

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -68,6 +68,7 @@ class RowCargo:
     batch_id: str | None
     unit: Unit
     rows: Sequence[StagedRow]
+    rebuild: Callable[[Sequence[StagedRow]], Document] | None = None  # for fewer of the rows
     new_labels: dict[int, str] = field(default_factory=dict)  # stg_id -> labels it would create
     waits: dict[int, tuple[int, float]] = field(default_factory=dict)  # stg_id -> (tries, hint)
     optional: bool = False
@@ -112,6 +113,13 @@ class RowCargo:
 
     def reload(self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef) -> None:  # noqa: ARG002
         self.rows = staging.rows_by_id(conn, tables, self.unit, [r.stg_id for r in self.rows])
+
+    def cut(self, count: int) -> None:
+        """Leave all but the first rows behind; they were not claimed and stay PENDING."""
+        if self.rebuild is None:
+            raise RuntimeError("a document that was sent before is never cut")
+        self.rows = self.rows[:count]
+        self.document = self.rebuild(self.rows)
 
     def _sending(
         self, conn: Connection, tables: Tables, request: RequestRef

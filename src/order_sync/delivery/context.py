@@ -1,14 +1,11 @@
-"""What every step of a delivery needs: a run, a board, a budget, a thread for the database."""
+"""What every step of a delivery needs: a run, a board, a client, a thread for the database."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import random
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -21,13 +18,11 @@ from order_sync.db.runs import ReadCall, RunRef
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
 from order_sync.errors import SyncError
-from order_sync.monday.answers import Answer
 from order_sync.monday.client import MondayClient
 from order_sync.monday.columns import BoardMap
+from order_sync.monday.gate import Gate
 from order_sync.progress import Progress
-from order_sync.rules.budget import Ledger
 from order_sync.rules.mapping import Mapping
-from order_sync.rules.retry import Remedy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,7 +42,7 @@ class Tally:
 
 @dataclass
 class Delivery:
-    """One run's hands: database, client, budget, and what is held in memory meanwhile."""
+    """One run's hands: database, client, and what is held in memory meanwhile."""
 
     settings: Settings
     mapping: Mapping
@@ -56,7 +51,6 @@ class Delivery:
     client: MondayClient
     run: RunRef
     board: BoardMap
-    ledger: Ledger
     progress: Progress
     tally: Tally = field(default_factory=Tally)
     rng: random.Random = field(default_factory=random.Random)
@@ -71,8 +65,12 @@ class Delivery:
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="database")
     )
-    _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _reads: list[ReadCall] = field(default_factory=list)
+
+    @property
+    def gate(self) -> Gate:
+        """Where each request waits for its place in the budget."""
+        return self.client.gate
 
     def close(self) -> None:
         self._thread.shutdown()
@@ -82,7 +80,7 @@ class Delivery:
         if self.stopping is None:
             self.stopping = why
         self.changed.set()
-        self._freed.set()
+        self.gate.close(why)
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Blocking `work` in the database's thread, so that the event loop never waits."""
@@ -111,52 +109,6 @@ class Delivery:
 
         return await self.in_thread(self.database.run, fenced)
 
-    @asynccontextmanager
-    async def slot(self, kind: str, writes: int) -> AsyncIterator[Slot]:
-        """Room for one request of `writes` rows: waits until the ledger lets it go.
-
-        Raises:
-            SyncError: the run stops meanwhile; nothing may go out any more.
-        """
-        cost = self.ledger.estimate(kind, writes)
-        while (wait := self.ledger.wait_for(cost, time.monotonic())) > 0:
-            if self.stopping is not None:
-                break
-            freed = self._freed
-            if not math.isinf(wait):
-                self.progress.waiting("monday.com's limits", wait)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(freed.wait(), None if math.isinf(wait) else wait)
-        if self.stopping is not None:
-            raise self.stopping
-        self.ledger.take(cost, time.monotonic())
-        slot = Slot()
-        try:
-            yield slot
-        finally:
-            self._settle(kind, writes, cost, slot.answer)
-            self._freed.set()
-            self._freed = asyncio.Event()
-
-    def _settle(self, kind: str, writes: int, cost: float, answer: Answer | None) -> None:
-        if answer is None:
-            self.ledger.settle(kind, writes, cost, time.monotonic())
-            return
-        not_executed = answer.not_executed
-        refused = not_executed is not None and not_executed.remedy is Remedy.WAIT_AND_REPEAT
-        self.ledger.settle(
-            kind,
-            writes,
-            cost,
-            time.monotonic(),
-            limits=answer.limits,
-            complexity=answer.complexity,
-            hold_s=answer.retry_after_s if refused else 0.0,
-            refused=refused,
-            crowded=answer.problem is not None and answer.problem.code in CROWDED,
-            day_over=not_executed is not None and not_executed.remedy is Remedy.PAUSE_DAY,
-        )
-
     def saw_read(self, call: ReadCall) -> None:
         """A read-only request was answered; it is stored with the next `store_reads`."""
         self.tally.read_calls += 1
@@ -165,13 +117,3 @@ class Delivery:
     async def store_reads(self) -> None:
         calls, self._reads = self._reads, []
         await self.write(runs.record_reads, self.tables, self.run, calls)
-
-
-CROWDED = frozenset({"too_many_at_once", "locked"})
-
-
-@dataclass
-class Slot:
-    """A place in the budget; `answer` tells the ledger what came of it."""
-
-    answer: Answer | None = None

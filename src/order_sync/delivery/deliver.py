@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -22,7 +23,7 @@ from order_sync.delivery.settling import Settler
 from order_sync.errors import SyncError
 from order_sync.monday import documents
 from order_sync.monday.columns import BoardMap
-from order_sync.monday.documents import Document
+from order_sync.monday.documents import Document, kind_of
 from order_sync.rules.batching import documents_of
 from order_sync.rules.columns import LABEL_TYPES, size_values, wire_value
 from order_sync.rules.comparing import NAME
@@ -37,9 +38,12 @@ class Deliverer:
     """Sends everything a run has staged, and settles what is in doubt, until nothing moves."""
 
     def __init__(
-        self, delivery: Delivery, sender: Sender, groups: GroupBook, settler: Settler
-    ) -> None:
+        self, delivery: Delivery, sender: Sender, groups: GroupBook, settler: Settler, *,
+        waits: bool = True,
+    ) -> None:  # fmt: skip
+        """`waits`: for doubts that may not be settled yet; else they are left to the next run."""
         self._d = delivery
+        self._waits = waits
         self._sender = sender
         self._groups = groups
         self._settler = settler
@@ -76,6 +80,8 @@ class Deliverer:
             if wait == 0.0:
                 self._d.changed.set()
                 continue
+            if not math.isinf(wait):
+                self._d.progress.in_doubt(len(await self._settler.open_doubts()), wait)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._finished.wait(), min(wait, TICK_S))
 
@@ -89,6 +95,8 @@ class Deliverer:
             wait = TICK_S
         elif doubts:
             wait = await d.read(self._settler.shortest_wait, doubts)
+            if wait > 0 and not self._waits and await self._ready_at(batch_ids) is None:
+                return False
             d.progress.waiting(
                 f"{len(doubts)} request(s) without a certain answer are looked up", wait
             )
@@ -149,20 +157,26 @@ class Deliverer:
         self, unit: Unit, batch_id: str, rows: Sequence[StagedRow], groups: dict[str, GroupRow]
     ) -> list[RowCargo]:
         """Rows in documents; those that must bring new labels along travel by themselves."""
-        size = self._d.settings.monday.batch_size
         new_labels = {row.stg_id: text for row in rows if (text := self._new_labels(row))}
         plain = [row for row in rows if row.stg_id not in new_labels]
         labelled = [row for row in rows if row.stg_id in new_labels]
-        return [
-            RowCargo(
-                self._document(unit, some, groups, labels=some[0].stg_id in new_labels),
-                batch_id,
-                unit,
-                some,
-                {row.stg_id: new_labels[row.stg_id] for row in some if row.stg_id in new_labels},
-            )
-            for some in (*documents_of(plain, size), *documents_of(labelled, size))
-        ]
+        cargoes = []
+        for some in (*self._cut(unit, plain), *self._cut(unit, labelled)):
+            brought = {
+                row.stg_id: new_labels[row.stg_id] for row in some if row.stg_id in new_labels
+            }
+            build = partial(self._document, unit, groups=groups, labels=bool(brought))
+            cargoes.append(RowCargo(build(some), batch_id, unit, some, build, brought))
+        return cargoes
+
+    def _cut(self, unit: Unit, rows: Sequence[StagedRow]) -> list[list[StagedRow]]:
+        """Rows of one document each, as many as are answered in good time."""
+        sizing = self._d.gate.sizing
+
+        def most(operation: Operation) -> int:
+            return sizing.rows(kind_of(operation, is_line=unit is Unit.SUBITEM))
+
+        return documents_of(rows, most)
 
     def _new_labels(self, row: StagedRow) -> str:
         """Labels the board lacks and the row would have to create, for people; usually none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from dataclasses import replace
@@ -17,7 +16,7 @@ from order_sync.delivery.context import Delivery
 from order_sync.errors import BoardMismatch, PausedByBudget, SyncError, Unreachable
 from order_sync.monday.answers import Answer, Done, Refused, RowOutcome, Unknown
 from order_sync.monday.lookup import read_items
-from order_sync.rules.retry import NO_CONNECTION, ErrorRule, Remedy, backoff
+from order_sync.rules.retry import NO_ANSWER, NO_CONNECTION, ErrorRule, Remedy, backoff
 from order_sync.rules.states import Event, RequestState
 
 REPEATS = 10  # a document turned away so often by limits waits for a later run
@@ -35,13 +34,13 @@ class Sender:
         Raises:
             SyncError: the run has to stop; what was sent is recorded.
         """
-        await self._send(cargo, cargo.document.body(), None)
+        await self._send(cargo, None, None)
 
     async def send_again(self, cargo: Cargo, request: RequestRef, body: bytes) -> None:
         """Send the identical bytes of a doubtful request under its own key, once."""
         await self._send(cargo, body, request)
 
-    async def _send(self, cargo: Cargo, body: bytes, request: RequestRef | None) -> None:
+    async def _send(self, cargo: Cargo, body: bytes | None, request: RequestRef | None) -> None:
         held = _row_ids(cargo)
         self._d.held |= held
         try:
@@ -49,13 +48,14 @@ class Sender:
             for attempt in range(1, REPEATS + 1):
                 if self._d.stopping is not None:
                     return
-                request, answer = await self._attempt(cargo, body, request, event)
+                request, body, answer = await self._attempt(cargo, body, request, event)
                 pause = self._follow_up(cargo, answer, attempt)
                 if pause is None:
                     return
                 if attempt >= self._tries(answer):
                     break
-                await self._pause(pause)
+                self._d.progress.waiting("monday.com asked us to wait", pause)
+                await self._d.gate.pause(pause)
                 await self._d.read(cargo.reload, self._d.tables, self._d.run, request)
                 event = Event.CLAIMED
             self._d.stop(_given_up(answer, attempt))
@@ -69,34 +69,46 @@ class Sender:
         return self._d.settings.monday.max_attempts if away else REPEATS
 
     async def _attempt(
-        self, cargo: Cargo, body: bytes, request: RequestRef | None, event: Event
-    ) -> tuple[RequestRef, Answer]:
-        """One intent, one HTTP request, one recorded outcome."""
+        self, cargo: Cargo, body: bytes | None, request: RequestRef | None, event: Event
+    ) -> tuple[RequestRef, bytes, Answer]:
+        """One intent, one HTTP request, one recorded outcome.
+
+        body: what was sent before and has to be sent again; None: the cargo is still free to be
+        cut to what the budget allows now.
+        """
         d = self._d
-        document = cargo.document
-        async with d.slot(document.kind, document.aliases) as slot:
+        async with d.gate.slot(
+            cargo.document.kind, cargo.document.aliases,
+            may_cut=body is None and isinstance(cargo, RowCargo),
+            urgent=event is Event.SENT_AGAIN,
+        ) as slot:  # fmt: skip
+            if isinstance(cargo, RowCargo) and slot.writes < len(cargo.rows):
+                d.held -= _row_ids(cargo)
+                cargo.cut(slot.writes)
+                d.held |= _row_ids(cargo)
+            body = body or cargo.document.body()
             began = time.monotonic()
             current = await d.write(self._intend, cargo, body, request, event)
             d.tally.write_calls += 1
             d.tally.retries += current.send_no > 1
-            answer = await d.client.send(
+            slot.answer = answer = await d.client.send(
                 body,
                 idempotency_key=current.idempotency_key,
                 is_mutation=True,
-                aliases=document.aliases,
+                aliases=cargo.document.aliases,
                 began=began,
             )
-            slot.answer = answer
-            if answer.replayed and isinstance(cargo, RowCargo):
-                answer = await self._read_back(answer)
-            await d.write(self._record, cargo, current, answer)
+        # The place in the budget is free again: reading back needs one, and the record does not.
+        if answer.replayed and isinstance(cargo, RowCargo):
+            answer = await self._read_back(answer)
+        await d.write(self._record, cargo, current, answer, event)
         if isinstance(cargo, RowCargo):
             for stg_id, (tries, hint) in cargo.waits.items():
                 pause = backoff(tries, d.rng, hint)
                 d.not_before[cargo.unit, stg_id] = time.monotonic() + pause
             ended = sum(isinstance(o, Done | Refused) for o in answer.outcomes)
             d.progress.done(ended - len(cargo.waits))
-        return current, answer
+        return current, body, answer
 
     def _intend(
         self, conn: Connection, cargo: Cargo, body: bytes, request: RequestRef | None, event: Event
@@ -115,10 +127,16 @@ class Sender:
         cargo.claim(conn, d.tables, d.run, current, event)
         return current
 
-    def _record(self, conn: Connection, cargo: Cargo, request: RequestRef, answer: Answer) -> None:
+    def _record(
+        self, conn: Connection, cargo: Cargo, request: RequestRef, answer: Answer, event: Event
+    ) -> None:
         d = self._d
         if not runs.is_current_send(conn, d.tables, d.run, request):
             return  # settled by somebody else meanwhile: this answer comes too late to count
+        if event is Event.SENT_AGAIN and _only_for_now(answer):
+            # The doubt about the first copy stands, and its key may be used once more.
+            answer = _still_unknown(answer)
+            runs.take_replay_back(conn, d.tables, request)
         turned_away = answer.not_executed
         unknown = any(isinstance(outcome, Unknown) for outcome in answer.outcomes)
         state = (
@@ -149,16 +167,21 @@ class Sender:
         cargo.record(conn, d.tables, d.run, request, verdict)
 
     async def _read_back(self, answer: Answer) -> Answer:
-        """A replayed answer tells of the past: are its items still there?"""
+        """A replayed answer tells of the past: are its items still there?
+
+        One that is not found is hidden yet, for the server has said that it made it; one that
+        people removed is found as archived or deleted.
+        """
         ids = [o.id for o in answer.outcomes if isinstance(o, Done)]
         try:
             found = [row async for row in read_items(self._d.client, ids, {})]
         except SyncError as error:
-            lost = Unknown("no_answer", f"the replayed ids could not be read back ({error.code})")
+            why = f"the replayed ids could not be read back ({error.code})"
+            lost = Unknown(NO_ANSWER.code, why)
             return replace(answer, outcomes=tuple(lost for _ in answer.outcomes))
-        active = {row.id for row in found if row.state == "active"}
+        gone = {row.id for row in found if row.state != "active"}
         outcomes: list[RowOutcome] = [
-            _gone(o) if isinstance(o, Done) and o.id not in active else o for o in answer.outcomes
+            _gone(o) if isinstance(o, Done) and o.id in gone else o for o in answer.outcomes
         ]
         return replace(answer, outcomes=tuple(outcomes))
 
@@ -178,12 +201,6 @@ class Sender:
             return None
         return backoff(attempt, self._d.rng, answer.retry_after_s)
 
-    async def _pause(self, seconds: float) -> None:
-        self._d.progress.waiting("monday.com asked us to wait", seconds)
-        ends = time.monotonic() + seconds
-        while self._d.stopping is None and (left := ends - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, 0.5))
-
 
 _SAME_AGAIN = (Remedy.WAIT_AND_REPEAT, Remedy.RETRY_ROW)
 
@@ -200,6 +217,22 @@ def _gone(done: Done) -> Refused:
             "should be made again."
         ),
     )
+
+
+def _only_for_now(answer: Answer) -> bool:
+    """Whether every row was refused, and may succeed later as it is: a locked board."""
+    return bool(answer.outcomes) and all(
+        isinstance(outcome, Refused) and outcome.retryable for outcome in answer.outcomes
+    )
+
+
+def _still_unknown(answer: Answer) -> Answer:
+    unknown = [
+        Unknown(outcome.code, "the repeat was refused for now")
+        for outcome in answer.outcomes
+        if isinstance(outcome, Refused)
+    ]
+    return replace(answer, outcomes=tuple(unknown))
 
 
 def _given_up(answer: Answer, tries: int) -> SyncError:

@@ -25,7 +25,7 @@ from order_sync.delivery.context import Delivery
 from order_sync.delivery.groups import first_by_title
 from order_sync.delivery.lookup import items_by_key, subitems_by_key
 from order_sync.delivery.sender import Sender
-from order_sync.errors import SyncError
+from order_sync.errors import StaleFence, SyncError
 from order_sync.monday.board import read_board
 from order_sync.monday.documents import Document, Kind, text
 from order_sync.monday.lookup import read_items
@@ -85,6 +85,8 @@ class Settler:
             self.busy = True
             try:
                 await self._settle(doubt)
+            except StaleFence:
+                raise  # another run has the board now
             except SyncError as error:
                 # A failed look-up decides nothing; the rows stay in doubt.
                 key = doubt.request.request_id

@@ -23,7 +23,10 @@ from order_sync import __version__
 from order_sync.errors import BoardMismatch, ConfigError, PausedByBudget, SyncError, Unreachable
 from order_sync.monday.answers import Answer, lost, never_sent, read_answer
 from order_sync.monday.documents import Document
+from order_sync.monday.gate import Gate
+from order_sync.rules.budget import Ledger
 from order_sync.rules.retry import LATE, NO_CONNECTION, UNREADABLE, ErrorRule, Remedy, backoff
+from order_sync.rules.sizing import Sizing
 
 IDLE_S = 5.0  # an idle connection older than this may have been closed by the server meanwhile
 SPARE_CONNECTIONS = 4  # for look-ups beside the writes
@@ -56,8 +59,10 @@ class MondayClient:
 
     api_url: where to POST. timeout_s: longest time of one attempt; longer than the server's own
     limit plus the window, or each slow answer becomes an unknown outcome. concurrency: requests
-    the caller will have in flight. send_window_s: a request not on the wire by then is held back.
-    on_read: called with the kind and the answer of every read, so that it can be recorded.
+    the caller will have in flight. gate: where reads wait for the account's limits; who sends a
+    write waits there himself, before he stores his intent. send_window_s: a request not on the
+    wire by then is held back. on_read: called with the kind and the answer of every read, so that
+    it can be recorded.
     """
 
     def __init__(
@@ -69,8 +74,9 @@ class MondayClient:
         concurrency: int,
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
+        gate: Gate | None = None,
         send_window_s: float = 5.0,
-        sleep: Sleep = asyncio.sleep,
+        sleep: Sleep | None = None,
         rng: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_read: Callable[[str, Answer], None] | None = None,
@@ -88,7 +94,8 @@ class MondayClient:
         self._concurrency = concurrency
         self._transport = transport
         self._send_window_s = send_window_s
-        self._sleep = sleep
+        self.gate = gate or Gate(Ledger(concurrency=concurrency), Sizing(1), clock=clock)
+        self._sleep = sleep or self.gate.pause
         self._rng = rng or random.Random()  # noqa: S311 - spreads waits, guards no secret
         self._clock = clock
         self._on_read = on_read
@@ -204,19 +211,14 @@ class MondayClient:
         """
         if document.is_mutation:
             raise ValueError("a write may not be repeated blindly")
-        body = document.body()
         ends = self._clock() + give_up_after_s
         attempt = 0
         while True:
             attempt += 1
-            answer = await self.send(
-                body,
-                idempotency_key=None,
-                is_mutation=False,
-                aliases=1,
-                timeout_s=min(self._timeout_s, max(1.0, ends - self._clock())),
-            )
-            self._tell(document, answer)
+            asked = self._clock()
+            answer = await self._ask(document, ends - self._clock())
+            if self.gate.patient:
+                ends += max(0.0, self._clock() - asked - answer.duration_s)
             self._check_version(answer)
             problem = answer.problem
             if problem is None and answer.data.get("r0") is not None:
@@ -225,6 +227,8 @@ class MondayClient:
             if problem.remedy not in _AGAIN:
                 raise _hopeless(problem, answer)
             pause = backoff(attempt, self._rng, answer.retry_after_s)
+            if self.gate.patient and problem.remedy is Remedy.WAIT_AND_REPEAT:
+                ends += answer.retry_after_s
             if self._clock() + pause > ends:
                 raise Unreachable(
                     f"monday.com gave no usable answer within {give_up_after_s:g} s"
@@ -235,15 +239,22 @@ class MondayClient:
 
     async def read_optional(self, document: Document) -> Mapping[str, Any]:
         """Whatever part of the data could be read in one attempt; {} when none."""
-        answer = await self.send(
-            document.body(),
-            idempotency_key=None,
-            is_mutation=False,
-            aliases=1,
-            timeout_s=min(self._timeout_s, OPTIONAL_READ_S),
-        )
-        self._tell(document, answer)
+        answer = await self._ask(document, OPTIONAL_READ_S)
         return answer.data
+
+    async def _ask(self, document: Document, seconds_left: float) -> Answer:
+        """One attempt of a read, in its place of the budget."""
+        async with self.gate.slot(document.kind, 0, urgent=True) as slot:
+            slot.answer = answer = await self.send(
+                document.body(),
+                idempotency_key=None,
+                is_mutation=False,
+                aliases=1,
+                timeout_s=min(self._timeout_s, max(1.0, seconds_left)),
+            )
+        if self._on_read is not None:
+            self._on_read(document.kind, answer)
+        return answer
 
     def _check_version(self, answer: Answer) -> None:
         """Another version may give other values for the same question: stop before any write."""
@@ -253,10 +264,6 @@ class MondayClient:
                 f"monday.com serves API version {served}, not {self.api_version} as asked for.",
                 hint="Install a newer order-sync, or set monday.api_version after a rehearsal.",
             )
-
-    def _tell(self, document: Document, answer: Answer) -> None:
-        if self._on_read is not None:
-            self._on_read(document.kind, answer)
 
 
 def _is_loopback(url: str) -> bool:

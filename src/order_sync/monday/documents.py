@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import orjson
 
+from order_sync.rules.states import Operation
+
 MAX_IDS = 100  # most ids `items` takes
 MAX_PAGE = 500  # most rows of one page
 MAX_VALUES = 100  # values per search; the API names no maximum
@@ -52,6 +54,22 @@ class Kind(StrEnum):
     SUBITEMS_OF = "subitems_of"
     IDENTITY = "identity"
     ACCOUNT = "account"
+
+
+_ITEM_KINDS = {
+    Operation.CREATE: Kind.CREATE_ITEMS,
+    Operation.UPDATE: Kind.UPDATE_ITEMS,
+    Operation.CANCEL: Kind.UPDATE_ITEMS,
+    Operation.MOVE: Kind.MOVE_ITEMS,
+    Operation.REMOVE: Kind.ARCHIVE_ITEMS,
+}
+
+
+def kind_of(operation: Operation, *, is_line: bool) -> Kind:
+    """The kind of document that carries an operation of order lines, or of size lines."""
+    if is_line and operation is Operation.CREATE:
+        return Kind.CREATE_SUBITEMS
+    return _ITEM_KINDS[operation]
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,7 @@ def limits(headers: Mapping[str, str]) -> tuple[Limit, ...]:
             quota=_whole(policies.get(name, {}).get("q")),
             remaining=_whole(states.get(name, {}).get("r")),
             reset_s=seconds(states.get(name, {}).get("t")),
+            window_s=seconds(policies.get(name, {}).get("w")) or None,
         )
         for name in dict.fromkeys([*policies, *states])
     )

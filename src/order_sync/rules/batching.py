@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from order_sync.rules.states import Operation
@@ -21,8 +21,10 @@ class Traveller(Protocol):
 T = TypeVar("T", bound=Traveller)
 
 
-def documents_of(rows: Sequence[T], batch_size: int) -> list[list[T]]:
+def documents_of(rows: Sequence[T], most: Callable[[Operation], int]) -> list[list[T]]:
     """Cut `rows` into documents of one operation each, in their order.
+
+    `most` says how many rows a document of an operation may carry.
 
     A row with a travel limit shares its document with at most so many rows, itself included, and
     only with rows of the same limit: they came out of one refused or doubtful document.
@@ -30,7 +32,7 @@ def documents_of(rows: Sequence[T], batch_size: int) -> list[list[T]]:
     documents: list[list[T]] = []
     open_ones: dict[tuple[Operation, int], list[T]] = {}
     for row in rows:
-        size = min(batch_size, row.travel_limit or batch_size)
+        size = min(most(row.operation), row.travel_limit or most(row.operation))
         document = open_ones.get((row.operation, size))
         if document is None or len(document) >= size:
             document = []

@@ -77,7 +77,8 @@ class Operation:
             return measured(data) if data else FAILED_WRITE
         answered = [value for value in (data or {}).values() if value is not None]
         failed = len(self.root_fields) - len(answered)
-        return measured(answered) + len(answered) * write_cost + failed * FAILED_WRITE
+        written = self.writes - failed  # `complexity` never fails, and is not a write
+        return measured(answered) + written * write_cost + failed * FAILED_WRITE
 
     @property
     def writes(self) -> int:

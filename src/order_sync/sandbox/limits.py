@@ -50,8 +50,10 @@ class Window:
         self._owed += amount
 
     def _roll(self) -> None:
-        if not math.isinf(self._opened) and self._clock.now() - self._opened >= self._length_s:
-            self._opened = -math.inf
+        now = self._clock.now()
+        if not math.isinf(self._opened) and now - self._opened >= self._length_s:
+            # What is owed from before counts as the next window's first use.
+            self._opened = now if self._owed > 0 else -math.inf
             self._used, self._owed = self._owed, 0
 
 
