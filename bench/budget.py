@@ -167,6 +167,7 @@ def plain_loop() -> Callable[[str, str, str], float]:
 def published_client() -> Callable[[str, str, str], float]:
     """The package `monday`: it raises on a 429, with the answer as its message."""
     import urllib3  # noqa: PLC0415 - only here, and only where it is installed
+
     from monday import MondayClient  # noqa: PLC0415
 
     client = MondayClient("benchmark")
@@ -217,8 +218,11 @@ def main() -> None:
                 if arguments.only not in (None, name):
                     continue
                 u = run(case)
-                print(f"{plan:<11}{WRITE_COSTS[costs]:>13,}  {name:<15}{u.share:>7.1%}  "
-                      f"{u.bound_by:<9}{u.rows_per_s:>8.1f}{u.refusals:>9}", flush=True)  # fmt: skip
+                print(
+                    f"{plan:<11}{WRITE_COSTS[costs]:>13,}  {name:<15}{u.share:>7.1%}  "
+                    f"{u.bound_by:<9}{u.rows_per_s:>8.1f}{u.refusals:>9}",
+                    flush=True,
+                )
                 good = good and (name != "order-sync" or (u.share >= ENOUGH and not u.refusals))
     sys.exit(0 if good else 1)
 
