@@ -6,10 +6,11 @@ compares text without regard to case, so the caller checks each hit against its 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from order_sync.errors import Unreachable
 from order_sync.monday import documents
@@ -18,6 +19,8 @@ from order_sync.monday.documents import MAX_IDS, MAX_VALUES, PARENTS_PER_READ, D
 from order_sync.rules.retry import Remedy
 
 RESTARTS = 3  # how often a listing begins anew before it is given up
+
+T = TypeVar("T")
 
 Titles = Mapping[str, str]  # column id -> title, for the columns to be read
 
@@ -49,13 +52,16 @@ async def find_items(
     holds for each page. Raises as `MondayClient.read`.
     """
     wanted = list(dict.fromkeys(value for value in values if value.strip()))
-    seen: set[str] = set()
-    for some in _chunks(wanted, MAX_VALUES):
+
+    async def found_for(some: Sequence[str]) -> list[FoundRow]:
         first = documents.find_items(board_id, column_id, some, list(titles))
-        async for row in _pages(client, first, titles, give_up_after_s):
-            if row.id not in seen:
-                seen.add(row.id)
-                yield row
+        return [row async for row in _pages(client, first, titles, give_up_after_s)]
+
+    rows: dict[str, FoundRow] = {}
+    for found in await _at_once(found_for(some) for some in _chunks(wanted, MAX_VALUES)):
+        rows.update((row.id, row) for row in found)
+    for row in rows.values():
+        yield row
 
 
 async def list_items(
@@ -90,13 +96,31 @@ async def find_subitems(
     parents_per_read: int = PARENTS_PER_READ,
 ) -> AsyncIterator[FoundRow]:
     """Every subitem below the given items; `titles` names columns of the subitem board."""
-    for some in _chunks(list(dict.fromkeys(parent_ids)), parents_per_read):
+
+    async def found_below(some: Sequence[str]) -> list[FoundRow]:
         document = documents.subitems_of(some, list(titles))
         data = await client.read(document, give_up_after_s=give_up_after_s)
-        for parent in _rows(data["r0"]):
-            below = parent.get("subitems")
-            for raw in [] if below is None else _rows(below):
-                yield _row(raw, titles, parent_id=str(parent.get("id")))
+        return [
+            _row(raw, titles, parent_id=str(parent.get("id")))
+            for parent in _rows(data["r0"])
+            for raw in _rows(parent.get("subitems") or [])
+        ]
+
+    chunks = _chunks(list(dict.fromkeys(parent_ids)), parents_per_read)
+    for found in await _at_once(found_below(some) for some in chunks):
+        for row in found:
+            yield row
+
+
+async def _at_once(readings: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Read as much at the same time as the client's gate lets through; one failure ends all."""
+    tasks = [asyncio.ensure_future(reading) for reading in readings]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _pages(
