@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer
 from order_sync.sandbox.options import PLANS, WRITE_COSTS, Plan
+from order_sync.sandbox.request_log import RequestRecord
 
 MINUTE_S = 60.0
 
@@ -64,7 +65,7 @@ def what_happened(sandbox: Sandbox) -> dict[str, object]:
     first = writes[0].at if writes else 0.0
     return {
         "accepted": [
-            ((r.at - first) / scale, r.cost, r.aliases if r.kind == "mutation" else 0)
+            ((r.at - first) / scale, r.cost, _writes(r))
             for r in records
             if r.http_status == 200 and r.at >= first
         ],
@@ -74,6 +75,12 @@ def what_happened(sandbox: Sandbox) -> dict[str, object]:
             "requests": sandbox.limits.quota.requests_per_minute,
         },
     }
+
+
+def _writes(record: RequestRecord) -> int:
+    if record.kind != "mutation":
+        return 0
+    return sum(name != "complexity" for name in record.operations)
 
 
 if __name__ == "__main__":

@@ -171,11 +171,16 @@ def published_client() -> Callable[[str, str, str], float]:
     from monday import MondayClient  # noqa: PLC0415
 
     client = MondayClient("benchmark")
+    group = ""
 
     def create(url: str, board_id: str, name: str) -> float:
-        client.items.client.endpoint = url
+        nonlocal group
+        client.items.client.endpoint = client.groups.client.endpoint = url
         try:
-            client.items.create_item(board_id, "topics", name)
+            if not group:
+                (board,) = client.groups.get_groups_by_board(board_id)["data"]["boards"]
+                group = board["groups"][0]["id"]
+            client.items.create_item(board_id, group, name)
         except urllib3.exceptions.HTTPError as error:
             told = re.search(r'"retry_in_seconds":([0-9.]+)', str(error))
             return float(told[1]) if told else 1.0
