@@ -306,7 +306,7 @@ class _Run:
         """How many calls of the day are left, as far as monday.com and our record tell."""
         total = await calls_per_day(d.client)
         if total is not None:
-            spent = await d.read(calls_today, d.tables)
+            spent = await d.read(calls_today, d.tables, d.run.board_id)
             d.gate.ledger.knows_day(Day(total, spent + d.tally.read_calls))
 
     def _costs(self) -> dict[str, float]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from order_sync.db import engine
 from order_sync.errors import ExitCode
 from order_sync.sandbox.options import Plan
 
@@ -168,3 +169,18 @@ def test_a_locked_board_gets_one_request_at_a_time_and_more_again_later(on_accou
     assert set(after) == {1}, at_once
     assert max(at_once[locked + 12 :]) > 1
     world.assert_board_equals_source(rows)
+
+
+@pytest.mark.parametrize("hours", [-50, 50])
+def test_a_wrong_clock_makes_no_limit_longer_or_shorter(on_account, monkeypatch, hours):
+    now = engine.now
+    monkeypatch.setattr(engine, "now", lambda conn: now(conn) + timedelta(hours=hours))
+    world = on_account(personal_complexity_per_minute=100_000)
+    world.sandbox.add_fault("429", match="create_item", retry_s=0.2)
+    world.has_orders(*ROWS)
+
+    report = world.sync()
+
+    assert report.exit_code is ExitCode.DONE
+    world.assert_board_equals_source(ROWS)
+    assert world.sandbox.refusals == {}

@@ -32,9 +32,14 @@ def mean_costs(
     return {kind: (points, milliseconds / 1000) for kind, points, milliseconds in rows}
 
 
-def calls_today(conn: Connection, tables: Tables) -> int:
-    """Requests since midnight UTC, of every board in this database; repeats count, too."""
+def calls_today(conn: Connection, tables: Tables, board_id: str) -> int:
+    """Requests for a board since midnight UTC; repeats count, too.
+
+    Other boards may belong to another account, or to a sandbox.
+    """
     r = tables.requests
     midnight = engine.now(conn).replace(hour=0, minute=0, second=0, microsecond=0)
-    made = select(func.coalesce(func.sum(r.c.send_no), 0)).where(r.c.last_sent_at >= midnight)
+    made = select(func.coalesce(func.sum(r.c.send_no), 0)).where(
+        r.c.board_id == board_id, r.c.last_sent_at >= midnight
+    )
     return int(conn.execute(made).scalar_one())
