@@ -6,7 +6,7 @@ For each plan and price of a write, three clients create rows on a sandbox board
 order-sync; a plain loop (one item a call, sleeps when told to); and the package `monday` from PyPI
 in the same loop, if it is installed (requirements/bench.txt). A minute is shortened, windows and
 quotas alike; `--minute-s 60` runs in real time. `used` is the share of the binding limit, points
-or requests, over whole minutes from the first write on. Exits 1 when order-sync uses less than
+or requests, over whole minutes from the first request on. Exits 1 when order-sync uses less than
 95 % or is refused once.
 """
 
@@ -103,7 +103,7 @@ def account(case: Case) -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]
 
 
 def used(case: Case, happened: dict[str, Any]) -> Used:
-    """Of the whole minutes since the first write, as far as there was work."""
+    """Of the whole minutes since the first request, as far as there was work."""
     accepted = happened["accepted"]
     minutes = min(case.minutes, int(accepted[-1][0] / case.minute_s))
     ends = minutes * case.minute_s
