@@ -64,9 +64,7 @@ def what_happened(sandbox: Sandbox) -> dict[str, object]:
     first = records[0].at  # it opens the first minute
     return {
         "accepted": [
-            ((r.at - first) / scale, r.cost, _writes(r))
-            for r in records
-            if r.http_status == 200
+            ((r.at - first) / scale, r.cost, _writes(r)) for r in records if r.http_status == 200
         ],
         "refusals": sum(sandbox.refusals.values()),
         "quota": {
