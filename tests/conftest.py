@@ -1,8 +1,10 @@
-"""Shared by all tests: the shipped profile and real databases in temporary folders."""
+"""Shared by all tests: the shipped profile, and real databases of every kind."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,12 @@ from order_sync.db.schema import Tables, build_tables
 from order_sync.db.upgrade import ensure_tables
 from order_sync.profile import load_profile
 from order_sync.rules.mapping import Mapping
+
+from .postgres import Server, running_server
+
+# A PostgreSQL database whose user may create others; every test gets one of its own.
+GIVEN = os.environ.get("ORDER_SYNC_TEST_DATABASE_URL", "")
+DATABASES = ("sqlite", "postgresql", *(("given",) if GIVEN else ()))
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +32,40 @@ def tables(shipped: Mapping) -> Tables:
     return build_tables(shipped)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One PostgreSQL server for all tests of this process."""
+    with running_server() as server:
+        yield server
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+def postgres_url(postgres: Server) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    with postgres.database() as url:
+        yield url
+
+
+@contextmanager
+def empty_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database of one of `DATABASES`."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / 'state.db'}"
+    else:
+        server = Server(GIVEN) if kind == "given" else request.getfixturevalue("postgres")
+        with server.database() as url:
+            yield url
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with empty_database(request.param, tmp_path, request) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     yield database
     database.close()
 

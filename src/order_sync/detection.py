@@ -17,7 +17,7 @@ from order_sync.db import engine, known, refused, source, staging
 from order_sync.db.engine import Database
 from order_sync.db.refused import Decision, OpenError
 from order_sync.db.schema import Tables
-from order_sync.db.source import SourceShape
+from order_sync.db.source import SourceReader, SourceShape
 from order_sync.db.staging import LiveKeys, Unit
 from order_sync.errors import ConfigError
 from order_sync.monday.columns import BoardMap
@@ -131,7 +131,7 @@ class Detector:
             shape = source.inspect_source(conn, self._source_table, self.mapping)
             found.notices = shape.notices
             self._refuse_lost_sizes(shape, state)
-            reader = source.SourceReader(
+            reader = source.open_reader(
                 conn, shape, self.mapping, request.filters, self._hash_seed()
             )
             scope = reader.scan(state.source_hashes)
@@ -187,7 +187,7 @@ class Detector:
             database.begin() as conn,
         ):
             shape = source.inspect_source(conn, self._source_table, self.mapping)
-            reader = source.SourceReader(conn, shape, self.mapping, Filters(), self._hash_seed())
+            reader = source.open_reader(conn, shape, self.mapping, Filters(), self._hash_seed())
             reader.scan(())
             reader.narrow_to(keys)
             rows = self._read(reader, found)
@@ -205,7 +205,7 @@ class Detector:
             database.begin() as conn,
         ):
             shape = source.inspect_source(conn, self._source_table, self.mapping)
-            reader = source.SourceReader(conn, shape, self.mapping, filters, self._hash_seed())
+            reader = source.open_reader(conn, shape, self.mapping, filters, self._hash_seed())
             reader.scan(())
             rows = self._read(reader, found)
         return resolve_duplicates(row for row, _ in rows)
@@ -221,7 +221,7 @@ class Detector:
         return keys
 
     def _read(
-        self, reader: source.SourceReader, found: Detection
+        self, reader: SourceReader, found: Detection
     ) -> list[tuple[OrderLine | RefusedRow, str]]:
         rows: list[tuple[OrderLine | RefusedRow, str]] = []
         for raw, source_hash in reader.candidate_rows():

@@ -49,6 +49,7 @@ def start_run(
     not have been taken.
     """
     runs = tables.runs
+    engine.take_board(conn, board_id)
     highest = _highest_fence(conn, tables, board_id)
     run = RunRef(uuid.uuid4().hex, board_id, highest + 1)
     conn.execute(
@@ -103,7 +104,8 @@ def _highest_fence(conn: Connection, tables: Tables, board_id: str) -> int:
 
 
 def check_fence(conn: Connection, tables: Tables, run: RunRef) -> None:
-    """Raise StaleFence if a newer run holds the board."""
+    """Raise StaleFence if a newer run holds the board; none begins before the transaction ends."""
+    engine.share_board(conn, run.board_id)
     if _highest_fence(conn, tables, run.board_id) != run.fence:
         raise StaleFence(
             f"a newer run holds board {run.board_id}; this one stopped writing",

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -28,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.type_api import TypeEngine
 
-from order_sync.db.types import Price, UtcDateTime, id_text, key_text, long_text
+from order_sync.db.types import Price, UtcDateTime, id_text, key_text, long_text, short_text
 from order_sync.rules.mapping import Kind, Mapping
 from order_sync.rules.states import (
     LIVE_STATES,
@@ -80,7 +79,7 @@ def build_tables(mapping: Mapping) -> Tables:
         schema_version=Table(
             "MON_SchemaVersion",
             meta,
-            Column("part", String(200), primary_key=True),
+            Column("part", short_text(200), primary_key=True),
             Column("version", Integer, nullable=False),
             Column("installed_at", UtcDateTime, nullable=False),
         ),
@@ -122,14 +121,14 @@ def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
             "stg_batch_id", id_text(), ForeignKey("MON_BatchProcessing.batch_id"), nullable=False
         ),
         Column("stg_run_id", id_text(), ForeignKey("MON_SyncRuns.run_id"), nullable=False),
-        Column("stg_customer_batch", String(255), nullable=False),
-        Column("stg_status", String(20), nullable=False),
+        Column("stg_customer_batch", short_text(255), nullable=False),
+        Column("stg_status", short_text(20), nullable=False),
         Column("board_id", id_text(), nullable=False),
         Column("order_key", key_text(), nullable=False),
-        Column("update_operation", String(20), nullable=False),
-        Column("change_type", String(20)),  # what detection saw; NULL: staged by schema 1
+        Column("update_operation", short_text(20), nullable=False),
+        Column("change_type", short_text(20)),  # what detection saw; NULL: staged by schema 1
         Column("update_fields", long_text()),  # JSON list of what the order or size line needs
-        Column("payload_hash", String(64), nullable=False),
+        Column("payload_hash", short_text(64), nullable=False),
         Column("stg_api_payload", long_text(), nullable=False),  # JSON: what the board should get
         Column("stg_request_id", id_text(), ForeignKey("MON_ApiRequests.request_id")),
         Column("stg_request_pos", Integer),  # alias number inside that request
@@ -139,7 +138,7 @@ def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
         Column("stg_attempts", Integer, nullable=False),
         Column("stg_retry_count", Integer, nullable=False),
         Column("next_try_at", UtcDateTime),
-        Column("stg_error_type", String(100)),
+        Column("stg_error_type", short_text(100)),
         Column("stg_error_message", long_text()),
         Column("stg_created_date", UtcDateTime, nullable=False),
         Column("stg_processed_date", UtcDateTime),
@@ -162,7 +161,7 @@ def _staging(meta: MetaData, mapping: Mapping) -> Table:
         Column("stg_id", Integer, primary_key=True, autoincrement=True),
         *_staged_columns(name),
         Column("stg_monday_item_id", id_text()),
-        Column("source_hash", String(64)),
+        Column("source_hash", short_text(64)),
         Column("original_data", long_text()),
         Column("Title", Text, nullable=False),
         Column("Group", Text, nullable=False),
@@ -192,9 +191,9 @@ def _staging_subitems(meta: MetaData, mapping: Mapping, staging: Table) -> Table
         Column("size_key", key_text(), nullable=False),
         Column("stg_monday_subitem_id", id_text()),
         Column("stg_monday_parent_item_id", id_text()),
-        Column("stg_size_label", String(100), nullable=False),
+        Column("stg_size_label", short_text(100), nullable=False),
         Column("Title", Text, nullable=False),
-        Column("Size", String(100), nullable=False),
+        Column("Size", short_text(100), nullable=False),
         Column("Order Qty", BigInteger, nullable=False),
         CheckConstraint(
             "stg_status NOT IN ('API_SUCCESS', 'PROMOTED') OR stg_monday_subitem_id IS NOT NULL",
@@ -220,14 +219,14 @@ def _production(meta: MetaData, mapping: Mapping) -> Table:
         Column("Title", Text, nullable=False),
         Column("Group", Text, nullable=False),
         Column("group_id", id_text(), nullable=False),
-        Column("customer_name", String(255), nullable=False),
+        Column("customer_name", short_text(255), nullable=False),
         *business_columns(mapping),
         # Group of a move that was sent and is not acknowledged: the item stands here or there.
         Column("moving_to", Text),
         # NULL: the board may hold something else than the columns here say, so all is sent again.
-        Column("payload_hash", String(64)),
+        Column("payload_hash", short_text(64)),
         # NULL: not everything of the order is acknowledged, so detection looks at it again.
-        Column("source_hash", String(64)),
+        Column("source_hash", short_text(64)),
         Column("created_date", UtcDateTime, nullable=False),
         Column("UpdateDate", UtcDateTime, nullable=False),
         Column("last_run_id", id_text(), nullable=False),
@@ -248,9 +247,9 @@ def _production_subitems(meta: MetaData, mapping: Mapping) -> Table:
         Column("parent_item_id", id_text(), nullable=False),
         Column("subitem_board_id", id_text(), nullable=False),
         Column("Title", Text, nullable=False),
-        Column("Size", String(100), nullable=False),
+        Column("Size", short_text(100), nullable=False),
         Column("Order Qty", BigInteger, nullable=False),
-        Column("payload_hash", String(64)),
+        Column("payload_hash", short_text(64)),
         Column("created_date", UtcDateTime, nullable=False),
         Column("UpdateDate", UtcDateTime, nullable=False),
         Column("last_run_id", id_text(), nullable=False),
@@ -271,7 +270,7 @@ def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
     if size_lines:
         size_columns = [
             Column("size_key", key_text(), nullable=False),
-            Column("size_label", String(100)),
+            Column("size_label", short_text(100)),
             Column("order_qty", BigInteger),
             Column("parent_item_id", id_text()),
         ]
@@ -283,19 +282,19 @@ def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
         Column("board_id", id_text(), nullable=False),
         Column("order_key", key_text(), nullable=False),
         *size_columns,
-        Column("customer_batch", String(255), nullable=False),
-        Column("order_number", String(255), nullable=False),
+        Column("customer_batch", short_text(255), nullable=False),
+        Column("order_number", short_text(255), nullable=False),
         Column("item_name", Text),
         Column("group_name", Text),
-        Column("error_type", String(100), nullable=False),
-        Column("error_class", String(20), nullable=False),
+        Column("error_type", short_text(100), nullable=False),
+        Column("error_class", short_text(20), nullable=False),
         Column("error_message", Text, nullable=False),
-        Column("field", String(255), nullable=False),
+        Column("field", short_text(255), nullable=False),
         Column("value", Text, nullable=False),
         Column("http_status_code", Integer),
         Column("api_payload", Text),
         Column("original_data", Text),
-        Column("payload_hash", String(64)),
+        Column("payload_hash", short_text(64)),
         Column("original_stg_id", Integer),
         Column("batch_id", id_text()),
         Column("run_id", id_text(), nullable=False),
@@ -306,9 +305,9 @@ def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
         Column("created_date", UtcDateTime, nullable=False),
         Column("last_retry_date", UtcDateTime),
         Column("resolved_date", UtcDateTime),
-        Column("resolved_by", String(255)),
+        Column("resolved_by", short_text(255)),
         # sent | repaired | vanished, or a person's retry | ignore | recreate | forget
-        Column("resolution", String(20)),
+        Column("resolution", short_text(20)),
         Column("resolution_note", Text),  # why, in the person's words
         CheckConstraint(
             "(resolved_date IS NULL) = (resolved_by IS NULL)", name=f"ck_{name}_resolved_by_someone"
@@ -328,9 +327,9 @@ def _batches(meta: MetaData) -> Table:
         Column("batch_id", id_text(), primary_key=True),
         Column("run_id", id_text(), ForeignKey("MON_SyncRuns.run_id"), nullable=False),
         Column("board_id", id_text(), nullable=False),
-        Column("customer_name", String(255), nullable=False),
-        Column("batch_type", String(50), nullable=False),
-        Column("status", String(30), nullable=False),
+        Column("customer_name", short_text(255), nullable=False),
+        Column("batch_type", short_text(50), nullable=False),
+        Column("status", short_text(30), nullable=False),
         Column("start_time", UtcDateTime, nullable=False),
         Column("staging_load_completed", UtcDateTime),
         Column("items_creation_completed", UtcDateTime),
@@ -358,17 +357,17 @@ def _runs(meta: MetaData) -> Table:
         "MON_SyncRuns",
         meta,
         Column("run_id", id_text(), primary_key=True),
-        Column("command", String(50), nullable=False),
+        Column("command", short_text(50), nullable=False),
         Column("filters", Text, nullable=False),
-        Column("profile", String(200), nullable=False),
-        Column("profile_fingerprint", String(64), nullable=False),
+        Column("profile", short_text(200), nullable=False),
+        Column("profile_fingerprint", short_text(64), nullable=False),
         Column("board_id", id_text(), nullable=False),
-        Column("board_name", String(255)),
+        Column("board_name", short_text(255)),
         Column("fence", Integer),  # NULL while the run does not hold the board's lock
-        Column("host", String(255), nullable=False),
+        Column("host", short_text(255), nullable=False),
         Column("pid", Integer, nullable=False),
-        Column("version", String(50), nullable=False),
-        Column("status", String(30), nullable=False),
+        Column("version", short_text(50), nullable=False),
+        Column("status", short_text(30), nullable=False),
         Column("started_at", UtcDateTime, nullable=False),
         Column("ended_at", UtcDateTime),
         Column("orders_read", Integer),
@@ -403,11 +402,11 @@ def _groups(meta: MetaData) -> Table:
         Column("title_key", key_text(), primary_key=True),
         Column("title", Text, nullable=False),
         Column("group_id", id_text()),
-        Column("state", String(20), nullable=False),
+        Column("state", short_text(20), nullable=False),
         Column("request_id", id_text(), ForeignKey("MON_ApiRequests.request_id")),
         Column("request_pos", Integer),
         Column("attempts", Integer, nullable=False),
-        Column("error_type", String(100)),
+        Column("error_type", short_text(100)),
         Column("error_message", Text),
         Column("created_date", UtcDateTime, nullable=False),
         Column("updated_date", UtcDateTime, nullable=False),
@@ -428,20 +427,20 @@ def _requests(meta: MetaData) -> Table:
         Column("board_id", id_text(), nullable=False),
         Column("fence", Integer, nullable=False),
         Column("batch_id", id_text()),
-        Column("kind", String(40), nullable=False),
+        Column("kind", short_text(40), nullable=False),
         Column("aliases", Integer, nullable=False),
         Column("idempotency_key", id_text()),  # NULL for reads
-        Column("staging_table", String(200)),  # whose rows it carries; NULL for groups and reads
+        Column("staging_table", short_text(200)),  # whose rows it carries; NULL for groups and reads
         Column("send_no", Integer, nullable=False),
         Column("first_sent_at", UtcDateTime, nullable=False),
         Column("last_sent_at", UtcDateTime, nullable=False),
         Column("answered_at", UtcDateTime),
-        Column("state", String(20), nullable=False),
+        Column("state", short_text(20), nullable=False),
         Column("http_status", Integer),
-        Column("error_code", String(100)),
+        Column("error_code", short_text(100)),
         Column("duration_ms", Float),
         Column("cost", Integer),
-        Column("monday_request_id", String(200)),
+        Column("monday_request_id", short_text(200)),
         Column("replays", Integer, nullable=False),  # how often the same key was sent after a doubt
         Column("body", LargeBinary),  # byte-exact; the token is a header and never in it
         _state_check("MON_ApiRequests", "state", RequestState),
@@ -462,8 +461,8 @@ def _events(meta: MetaData) -> Table:
         Column("run_id", id_text(), nullable=False),
         Column("batch_id", id_text()),
         Column("request_id", id_text()),
-        Column("event", String(50), nullable=False),
-        Column("level", String(10), nullable=False),  # info | warning
+        Column("event", short_text(50), nullable=False),
+        Column("level", short_text(10), nullable=False),  # info | warning
         Column("detail", Text),
         Index("ix_MON_OrderEvents_order", "board_id", "order_key", "event_id"),
         Index("ix_MON_OrderEvents_run", "run_id"),

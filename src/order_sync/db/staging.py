@@ -91,7 +91,7 @@ def stage_rows(
         with conn.begin_nested():
             engine.bulk_insert(conn, table, rows)
     except DBAPIError as error:
-        if engine.is_passing(error):
+        if engine.is_passing(conn, error):
             raise  # busy or full is no fault of a row
         if len(rows) == 1:
             return [(rows[0], str(error.orig))]

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, Numeric, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from order_sync.rules.values import number_text
+
 KEY_LENGTH = 500  # an order key is three short texts; indexes need a bound on SQL Server
 ID_LENGTH = 64  # ids of monday.com are opaque strings
 
@@ -50,7 +52,7 @@ class Price(TypeDecorator[Decimal]):
         return format(value, "f")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        return None if value is None else Decimal(str(value))
+        return None if value is None else Decimal(number_text(Decimal(str(value))))
 
 
 class _SqliteNumber(TypeEngine[Any]):
@@ -61,11 +63,17 @@ class _SqliteNumber(TypeEngine[Any]):
 
 
 def key_text() -> String:
-    return String(KEY_LENGTH)
+    """Text that is found by equality and by its beginning; sorted by code points everywhere."""
+    return String(KEY_LENGTH).with_variant(Text(collation="C"), "postgresql")
 
 
 def id_text() -> String:
-    return String(ID_LENGTH)
+    return String(ID_LENGTH).with_variant(Text(collation="C"), "postgresql")
+
+
+def short_text(length: int) -> String:
+    """Text of about `length` characters at most; where that costs nothing, of any length."""
+    return String(length).with_variant(Text(), "postgresql")
 
 
 def long_text() -> Text:

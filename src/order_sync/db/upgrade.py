@@ -59,7 +59,11 @@ def ensure_tables(conn: Connection, tables: Tables) -> None:
     state = inspect_schema(conn, tables)
     if state.is_current:
         return
+    engine.lock_schema(conn)
+    state = inspect_schema(conn, tables)  # another process may just have made them
     require_current(state)
+    if state.is_current:
+        return
     tables.metadata.create_all(conn)
     _finish(conn, tables, state)
 
@@ -82,6 +86,7 @@ def require_current(state: SchemaState) -> None:
 
 def upgrade(conn: Connection, tables: Tables) -> SchemaState:
     """Create missing tables and add missing columns; returns what was found before."""
+    engine.lock_schema(conn)
     state = inspect_schema(conn, tables)
     if state.version is not None and state.version > SCHEMA_VERSION:
         require_current(state)

@@ -1,0 +1,154 @@
+"""What order-sync asks of a database, beyond the SQL that all of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, Engine, Select, Table, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from order_sync.errors import LockHeld, Unreachable
+
+BUSY_TIMEOUT_S = 30  # how long a statement waits for a lock
+
+
+class Dialect(ABC):
+    """One kind of database. Functions that take a connection never end its transaction."""
+
+    calls_python: ClassVar[bool]  # SQL can call Python functions: source rows are judged inside
+    hint: ClassVar[str]  # what to look at when the database cannot be used
+
+    # Connecting --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def engine(self, url: URL, *, read_only: bool) -> Engine:
+        """An engine whose transactions write; their commits are durable.
+
+        Args:
+            read_only: the database refuses writes.
+
+        Raises:
+            ConfigError: the URL cannot be used, or the driver is missing.
+        """
+
+    @abstractmethod
+    def reading(self, engine: Engine) -> Engine:
+        """The same engine for transactions that only read, each one consistent look."""
+
+    @abstractmethod
+    def driver_errors(self) -> tuple[type[Exception], ...]:
+        """What the driver raises by itself, outside SQLAlchemy."""
+
+    @abstractmethod
+    def is_passing(self, error: DBAPIError) -> bool:
+        """Whether the database was busy, full or away, so that the same may succeed later."""
+
+    def is_in_doubt(self, error: DBAPIError) -> bool:
+        """Whether a COMMIT that ended in `error` may have been made all the same."""
+        return False  # noqa: ARG002 - a file is always there to say no
+
+    # Taking turns ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def board_lock(self, engine: Engine, url: URL, board_id: str) -> AbstractContextManager[None]:
+        """Hold the board's lock for the length of the block; it dies with its holder.
+
+        Raises:
+            LockHeld: another run holds it.
+        """
+
+    @abstractmethod
+    def share_board(self, conn: Connection, board_id: str) -> None:
+        """Let no new run of the board begin before this transaction has ended.
+
+        Raises:
+            StaleFence: the lock that was held when the run began is lost.
+        """
+
+    @abstractmethod
+    def take_board(self, conn: Connection, board_id: str) -> None:
+        """Wait until no transaction is under way that has shared the board, and let none begin."""
+
+    @abstractmethod
+    def lock_schema(self, conn: Connection) -> None:
+        """Create or change tables alone, until the transaction ends."""
+
+    # SQL ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def run_sql(self, conn: Connection, statement: str) -> None:
+        """A statement without parameters, whatever characters its names hold."""
+
+    @abstractmethod
+    def now(self, conn: Connection) -> datetime:
+        """The database's clock, not the beginning of the transaction."""
+
+    @abstractmethod
+    def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert `rows` by the driver's fast path; all rows name the same columns."""
+
+    @abstractmethod
+    def upsert(
+        self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,
+        key: Sequence[str], kept: Sequence[str], emptied: Sequence[str],
+    ) -> None:  # fmt: skip
+        """Insert the rows of `source`; where `key` exists already, update instead."""
+
+    @abstractmethod
+    def columns_of(self, conn: Connection, table: str, schema: str | None) -> list[str]:
+        """Column names of a table or view, in order; empty when it does not exist."""
+
+    @abstractmethod
+    def spellings(self, name: str) -> tuple[str, ...]:
+        """What the database may have made of a table name, the likeliest first."""
+
+    @abstractmethod
+    def any_type(self) -> str:
+        """SQL type of a column that keeps every cell of a file as it is; may be blank."""
+
+    @abstractmethod
+    def quoted_text(self, column: str) -> str:
+        """SQL for an unambiguous text form of a quoted column: NULL and '' differ."""
+
+    @abstractmethod
+    def sha256(self, text: str) -> str:
+        """SQL for the SHA-256 of the SQL text `text`, as lower-case hexadecimals."""
+
+    @abstractmethod
+    def age_seconds(self, column: str) -> str:
+        """SQL for the whole seconds since a quoted column."""
+
+    @abstractmethod
+    def hours_ago(self, hours: int) -> str:
+        """SQL for the point in time `hours` ago, comparable with a stored one."""
+
+
+def quoted(identifier: str) -> str:
+    """`identifier` as a quoted SQL name, whatever characters it holds."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def safe_url(url: URL | str) -> str:
+    """The URL without its password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def unreachable(url: URL, error: BaseException, hint: str) -> Unreachable:
+    """The database said no, or nothing; its words without the password."""
+    said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    cause = said.splitlines()[0]
+    if url.password:
+        cause = cause.replace(str(url.password), "***")
+    return Unreachable(f"the database {safe_url(url)} cannot be used: {cause}", hint=hint)
+
+
+def lock_held(board_id: str) -> LockHeld:
+    return LockHeld(
+        f"another run is working on board {board_id}",
+        hint="wait until it has ended, or look at it with: order-sync status",
+    )

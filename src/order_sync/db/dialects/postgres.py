@@ -1,0 +1,326 @@
+"""PostgreSQL 14 and newer, through psycopg 3.
+
+Writes run READ COMMITTED, reads in a REPEATABLE READ snapshot that never waits for a writer.
+Locks of a board are advisory: they live in the database and die with the session that took them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, insert, null
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from order_sync.db.dialects.base import (
+    BUSY_TIMEOUT_S,
+    Dialect,
+    lock_held,
+    quoted,
+    unreachable,
+)
+from order_sync.errors import ConfigError, StaleFence
+
+log = structlog.get_logger()
+
+CONNECT_TIMEOUT_S = 10
+_LOCK_SESSION = "order_sync_lock_session"  # execution option: pid of the session with the lock
+_NO_FAST_PATH = "0A000"  # feature_not_supported: COPY into a table with row-level security
+
+# Text forms of values, which the source hash is made of, depend on these.
+_SESSION = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "iso_8601",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "lock_timeout": f"{BUSY_TIMEOUT_S}s",
+}
+# SQLSTATEs, or the beginnings of their class, of what may succeed when it is tried again.
+_PASSING = (
+    "40001",  # serialization_failure
+    "40P01",  # deadlock_detected
+    "55P03",  # lock_not_available
+    "53",  # insufficient resources: disk full, out of memory, too many connections
+    "57P0",  # the server shuts down, crashed, or starts
+    "08",  # connection exceptions
+)
+_LOST = ("57P0", "08")  # the session is gone: nobody has said what became of a COMMIT
+
+
+class Postgres(Dialect):
+    """PostgreSQL; what speaks its protocol and has COPY and advisory locks may do, too."""
+
+    calls_python = False
+    hint = "check database.url, and that the server runs and lets this user in, then run again"
+
+    def engine(self, url: URL, *, read_only: bool) -> Engine:
+        try:
+            import psycopg  # noqa: F401, PLC0415 - an optional extra
+        except ImportError:
+            raise ConfigError(
+                "PostgreSQL needs a driver that is not installed",
+                hint="run: pip install monday-order-sync[postgres]",
+            ) from None
+        if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
+            raise ConfigError(
+                f"PostgreSQL is reached through psycopg, not through {url.get_driver_name()}",
+                hint="begin the URL with postgresql://",
+            )
+        known = url.query
+        arguments: dict[str, Any] = {"prepare_threshold": None, "client_encoding": "utf8"}
+        if "connect_timeout" not in known:
+            arguments["connect_timeout"] = CONNECT_TIMEOUT_S
+        if "application_name" not in known:
+            arguments["application_name"] = "order-sync"
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args=arguments,
+            isolation_level="READ COMMITTED",
+            pool_pre_ping=True,
+            hide_parameters=True,  # order data belongs in no traceback
+        )
+        event.listen(engine, "connect", _prepare_session)
+        return self.reading(engine) if read_only else engine
+
+    def reading(self, engine: Engine) -> Engine:
+        return engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    def driver_errors(self) -> tuple[type[Exception], ...]:
+        try:
+            import psycopg  # noqa: PLC0415
+        except ImportError:
+            return ()
+        return (psycopg.Error,)
+
+    def is_passing(self, error: DBAPIError) -> bool:
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None:
+            return error.connection_invalidated or _never_connected(error)
+        return str(state).startswith(_PASSING)
+
+    def is_in_doubt(self, error: DBAPIError) -> bool:
+        state = getattr(error.orig, "sqlstate", None)
+        return error.connection_invalidated or (
+            state is not None and str(state).startswith(_LOST)
+        )
+
+    # Taking turns ------------------------------------------------------------------------------
+
+    @contextmanager
+    def board_lock(self, engine: Engine, url: URL, board_id: str) -> Iterator[None]:
+        """A session of its own holds an advisory lock, outside any transaction."""
+        key = _lock_key("lock", board_id)
+        try:
+            conn = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        except DBAPIError as error:
+            raise unreachable(url, error, self.hint) from error
+        try:
+            pid = self._take_lock(conn, url, board_id, key)
+            before = engine.get_execution_options().get(_LOCK_SESSION)
+            engine.update_execution_options(**{_LOCK_SESSION: pid})
+            try:
+                yield
+            finally:
+                engine.update_execution_options(**{_LOCK_SESSION: before})
+        finally:
+            conn.invalidate()  # closing the session drops the lock, also when it hangs
+            conn.close()
+
+    def _take_lock(self, conn: Connection, url: URL, board_id: str, key: int) -> int:
+        """The pid of the session that has the lock now."""
+        try:
+            conn.exec_driver_sql("SELECT set_config('idle_session_timeout', '0', false)")
+            taken, pid = conn.exec_driver_sql(
+                "SELECT pg_try_advisory_lock(%s), pg_backend_pid()", (key,)
+            ).one()
+        except DBAPIError as error:
+            raise unreachable(url, error, self.hint) from error
+        if not taken:
+            raise lock_held(board_id)
+        return int(pid)
+
+    def share_board(self, conn: Connection, board_id: str) -> None:
+        """Under READ COMMITTED the fence alone is not enough: a transaction may read the old
+        fence and commit after a new run has begun. The new run waits for the shared lock.
+        """
+        conn.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock_shared(%s)", (_lock_key("fence", board_id),)
+        )
+        pid = conn.get_execution_options().get(_LOCK_SESSION)
+        if pid is None:
+            return
+        held = conn.exec_driver_sql(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = %s"
+            " AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint) = %s",
+            (pid, _lock_key("lock", board_id)),
+        ).scalar_one()
+        if not held:
+            raise StaleFence(
+                f"the lock of board {board_id} is lost: its database session was cut",
+                hint="run again: it goes on where it stopped",
+            )
+
+    def take_board(self, conn: Connection, board_id: str) -> None:
+        conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_lock_key("fence", board_id),))
+
+    def lock_schema(self, conn: Connection) -> None:
+        conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_lock_key("schema", ""),))
+
+    # SQL ---------------------------------------------------------------------------------------
+
+    def run_sql(self, conn: Connection, statement: str) -> None:
+        conn.exec_driver_sql(statement.replace("%", "%%"))
+
+    def now(self, conn: Connection) -> datetime:
+        at: datetime = conn.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return at.astimezone(UTC)
+
+    def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """By COPY; by INSERT where the table allows no COPY."""
+        try:
+            with conn.begin_nested():
+                self._copy(conn, table, rows)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _NO_FAST_PATH:
+                raise
+            log.warning("COPY is not possible, rows are inserted slowly", table=table.name)
+            conn.execute(insert(table), list(rows))
+
+    def _copy(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        import psycopg  # noqa: PLC0415
+
+        names = list(rows[0])
+        processors = [
+            table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect)
+            for name in names
+        ]
+        target = quoted(table.name)
+        if table.schema:
+            target = f"{quoted(table.schema)}.{target}"
+        statement = f"COPY {target} ({', '.join(quoted(n) for n in names)}) FROM STDIN"
+        columns = list(zip(names, processors, strict=True))
+        driver = conn.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        try:
+            with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+                for row in rows:
+                    copy.write_row(
+                        [process(row[name]) if process else row[name] for name, process in columns]
+                    )
+        except psycopg.Error as error:
+            lost = driver.closed
+            if lost:
+                conn.invalidate(error)
+            raise DBAPIError.instance(
+                statement, None, error, psycopg.Error, hide_parameters=True,
+                connection_invalidated=lost, dialect=conn.dialect,
+            ) from error  # fmt: skip
+
+    def upsert(
+        self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,
+        key: Sequence[str], kept: Sequence[str], emptied: Sequence[str],
+    ) -> None:  # fmt: skip
+        statement = postgresql.insert(table).from_select(list(names), source)
+        changed: dict[str, Any] = {
+            name: statement.excluded[name] for name in names if name not in (*key, *kept)
+        }
+        conn.execute(
+            statement.on_conflict_do_update(
+                index_elements=list(key), set_=changed | dict.fromkeys(emptied, null())
+            )
+        )
+
+    def columns_of(self, conn: Connection, table: str, schema: str | None) -> list[str]:
+        name = f"{quoted(schema)}.{quoted(table)}" if schema else quoted(table)
+        rows = conn.exec_driver_sql(
+            "SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+            " WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'v', 'm', 'p', 'f')"
+            " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+            (name,),
+        )
+        return list(rows.scalars())
+
+    def spellings(self, name: str) -> tuple[str, ...]:
+        # CREATE TABLE ORDERS_UNIFIED without quotes makes orders_unified.
+        return tuple(dict.fromkeys((name, name.lower())))
+
+    def any_type(self) -> str:
+        return "TEXT"
+
+    def quoted_text(self, column: str) -> str:
+        return f"quote_nullable({column}::text)"
+
+    def sha256(self, text: str) -> str:
+        return f"encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
+
+    def age_seconds(self, column: str) -> str:
+        return f"CAST(ROUND(EXTRACT(EPOCH FROM {_NOW} - {column})) AS INTEGER)"
+
+    def hours_ago(self, hours: int) -> str:
+        return f"{_NOW} - INTERVAL '{int(hours)} hours'"
+
+
+_NOW = "(clock_timestamp() AT TIME ZONE 'UTC')"
+
+
+def _never_connected(error: DBAPIError) -> bool:
+    """Whether there was no server to say no, such as while it restarts."""
+    return error.statement is None
+
+
+def _lock_key(purpose: str, board_id: str) -> int:
+    """A number for an advisory lock: 64 bits, signed."""
+    digest = hashlib.sha256(f"order-sync|{purpose}|{board_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _prepare_session(driver: Any, _record: object) -> None:
+    """Settle what results depend on, and how text and dates travel."""
+    _register_text(driver)
+    settings = ", ".join("set_config(%s, %s, false)" for _ in _SESSION)
+    driver.execute(f"SELECT {settings}", [word for pair in _SESSION.items() for word in pair])
+    driver.execute(
+        "SELECT set_config('synchronous_commit', 'on', false)"
+        " WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    driver.commit()
+
+
+def _register_text(driver: Any) -> None:
+    """Text the server cannot hold must not end a run, nor dates that Python cannot hold.
+
+    NUL characters and halves of surrogate pairs fall out of what is stored; `infinity` and dates
+    before Christ come as text, which no date is made of.
+    """
+    from psycopg import DataError  # noqa: PLC0415
+    from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader  # noqa: PLC0415
+    from psycopg.types.string import StrDumperUnknown  # noqa: PLC0415
+
+    class Text(StrDumperUnknown):
+        def dump(self, obj: str) -> bytes:
+            return obj.replace("\x00", "").encode("utf-8", "replace")
+
+    def lenient(loader: Any) -> type:
+        class Lenient(loader):  # type: ignore[misc]
+            def load(self, data: Any) -> Any:
+                try:
+                    return super().load(data)
+                except DataError:
+                    return bytes(data).decode()
+
+        return Lenient
+
+    driver.adapters.register_dumper(str, Text)
+    driver.adapters.register_loader("date", lenient(DateLoader))
+    driver.adapters.register_loader("timestamp", lenient(TimestampLoader))
+    driver.adapters.register_loader("timestamptz", lenient(TimestamptzLoader))

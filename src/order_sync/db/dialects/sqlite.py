@@ -1,0 +1,203 @@
+"""SQLite: one file, one writer at a time.
+
+Write transactions begin IMMEDIATE, so that a transaction that will write never waits in the
+middle, and every commit is durable (`synchronous=FULL`). Readers see a file in WAL mode while a
+run writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, make_url, null
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from order_sync.db.dialects.base import (
+    BUSY_TIMEOUT_S,
+    Dialect,
+    lock_held,
+    quoted,
+    safe_url,
+    unreachable,
+)
+from order_sync.errors import ConfigError
+
+_READS = "order_sync_reads"  # execution option: the transaction writes nothing
+
+
+class Sqlite(Dialect):
+    """SQLite 3.40 and newer, with the driver of the standard library."""
+
+    calls_python = True
+    hint = "check database.url, the file's permissions and the free space, then run again"
+
+    def engine(self, url: URL, *, read_only: bool) -> Engine:
+        path = url.database
+        in_memory = path in (None, "", ":memory:")
+        if not in_memory:
+            assert path is not None
+            directory = Path(path).expanduser().resolve().parent
+            if not directory.is_dir():
+                raise ConfigError(
+                    f"the directory of {safe_url(url)} does not exist",
+                    hint=f"create {directory} or change database.url",
+                )
+            if read_only and not Path(path).exists():
+                url, in_memory = make_url("sqlite://"), True
+        name = ":memory:" if in_memory else str(path)
+        if read_only and not in_memory:
+            name = f"file:{quote(name)}?mode=ro"
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(
+                name, timeout=BUSY_TIMEOUT_S, check_same_thread=False, uri=name.startswith("file:")
+            )
+
+        engine = create_engine(url, creator=connect, poolclass=StaticPool if in_memory else None)
+
+        @event.listens_for(engine, "connect")
+        def _prepare(dbapi: sqlite3.Connection, _record: object) -> None:
+            dbapi.isolation_level = None  # we say BEGIN ourselves
+            dbapi.create_function("os_sha256", 1, _sha256, deterministic=True)
+            dbapi.execute("PRAGMA foreign_keys=ON")
+            dbapi.execute("PRAGMA synchronous=FULL")
+            if not in_memory and not read_only:
+                dbapi.execute("PRAGMA journal_mode=WAL").fetchall()
+
+        @event.listens_for(engine, "begin")
+        def _begin(conn: Connection) -> None:
+            reads = read_only or conn.get_execution_options().get(_READS)
+            conn.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+        return engine
+
+    def reading(self, engine: Engine) -> Engine:
+        return engine.execution_options(**{_READS: True})
+
+    def driver_errors(self) -> tuple[type[Exception], ...]:
+        return (sqlite3.Error,)
+
+    def is_passing(self, error: DBAPIError) -> bool:
+        code = getattr(error.orig, "sqlite_errorname", "")
+        return code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR"))
+
+    @contextmanager
+    def board_lock(self, engine: Engine, url: URL, board_id: str) -> Iterator[None]:  # noqa: ARG002
+        """A lock file beside the database; the system drops it when the process ends."""
+        path = url.database
+        if path in (None, "", ":memory:"):
+            yield
+            return
+        assert path is not None
+        safe = re.sub(r"[^A-Za-z0-9_-]", "_", board_id)
+        lock_path = Path(path).expanduser().resolve()
+        lock = FileLock(f"{lock_path}.board-{safe}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise lock_held(board_id) from None
+        except OSError as error:
+            raise unreachable(url, error, self.hint) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def share_board(self, conn: Connection, board_id: str) -> None:
+        """Nothing: whoever writes is alone."""
+
+    def take_board(self, conn: Connection, board_id: str) -> None:
+        """Nothing: whoever writes is alone."""
+
+    def lock_schema(self, conn: Connection) -> None:
+        """Nothing: whoever writes is alone."""
+
+    def run_sql(self, conn: Connection, statement: str) -> None:
+        conn.exec_driver_sql(statement)
+
+    def now(self, conn: Connection) -> datetime:
+        raw = conn.exec_driver_sql("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").scalar_one()
+        return datetime.fromisoformat(raw).replace(tzinfo=UTC)
+
+    def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        names = list(rows[0])
+        columns = [table.c[name] for name in names]
+        processors = [
+            c.type.dialect_impl(conn.dialect).bind_processor(conn.dialect) for c in columns
+        ]
+        statement = (
+            f"INSERT INTO {quoted(table.name)} ({', '.join(quoted(n) for n in names)}) "  # noqa: S608 - names come from our own tables
+            f"VALUES ({', '.join('?' * len(names))})"
+        )
+        values = [
+            tuple(
+                process(row[name]) if process else row[name]
+                for name, process in zip(names, processors, strict=True)
+            )
+            for row in rows
+        ]
+        conn.exec_driver_sql(statement, values)
+
+    def upsert(
+        self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,
+        key: Sequence[str], kept: Sequence[str], emptied: Sequence[str],
+    ) -> None:  # fmt: skip
+        statement = insert(table).from_select(list(names), source)
+        changed: dict[str, Any] = {
+            name: statement.excluded[name] for name in names if name not in (*key, *kept)
+        }
+        conn.execute(
+            statement.on_conflict_do_update(
+                index_elements=list(key), set_=changed | dict.fromkeys(emptied, null())
+            )
+        )
+
+    def columns_of(self, conn: Connection, table: str, schema: str | None) -> list[str]:
+        prefix = f"{quoted(schema)}." if schema else ""
+        rows = conn.exec_driver_sql(f"PRAGMA {prefix}table_info({quoted(table)})").all()
+        return [row[1] for row in rows]
+
+    def spellings(self, name: str) -> tuple[str, ...]:
+        return (name,)  # it compares names without case
+
+    def any_type(self) -> str:
+        # It would make 20 of the text "2E1" in a column declared INTEGER, and a date of
+        # "4.5926e4": an order that should be refused would go out.
+        return ""
+
+    def quoted_text(self, column: str) -> str:
+        return f"quote({column})"
+
+    def sha256(self, text: str) -> str:
+        return f"os_sha256({text})"
+
+    def age_seconds(self, column: str) -> str:
+        return f"CAST(ROUND((julianday('now') - julianday({column})) * 86400) AS INTEGER)"
+
+    def hours_ago(self, hours: int) -> str:
+        return f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-{int(hours)} hours')"
+
+
+def register_function(
+    conn: Connection, name: str, arguments: int, body: Callable[..., str | int | None]
+) -> None:
+    """Make Python `body` callable from SQL on this connection."""
+    driver = conn.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.create_function(name, arguments, body, deterministic=True)
+
+
+def _sha256(value: str | None) -> str | None:
+    return None if value is None else hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
