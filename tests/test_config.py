@@ -152,10 +152,10 @@ def test_a_token_is_never_shown(load):
 
 
 def test_a_password_in_a_database_url_is_never_shown(load):
-    url = f"postgresql://me:{CANARY}@host/db"
+    url = f"mssql://me:{CANARY}@host/db"
     with pytest.raises(ConfigError) as caught:
         load(ORDER_SYNC_DATABASE__URL=url, ORDER_SYNC_SOURCE__URL=f"not a url {CANARY}")
-    assert "postgresql is not supported yet" in caught.value.problems[0]
+    assert "SQL Server is not supported yet" in caught.value.problems[0]
     assert CANARY not in f"{caught.value} {caught.value.problems} {caught.value.hint}"
     assert load().database.safe_url.startswith("sqlite:///")
 
@@ -166,7 +166,10 @@ def test_a_password_in_a_database_url_is_never_shown(load):
         ("sqlite:///nowhere/x.db", "does not exist"),
         ("sqlite://", "must name a file"),
         ("sqlite:///:memory:", "must name a file"),
-        ("mssql+pyodbc://host/db", "mssql is not supported"),
+        ("mssql+pyodbc://host/db", "SQL Server is not supported"),
+        ("oracle://host/db", "oracle is not supported"),
+        ("postgresql+asyncpg://host/db", "through psycopg"),
+        ("postgresql://host", "must name a database"),
         ("orders.db", "must be a database URL"),
     ],
 )
@@ -175,6 +178,14 @@ def test_a_database_that_cannot_be_used_is_a_mistake(load, tmp_path, url, told):
     assert problem.startswith("ORDER_SYNC_DATABASE__URL: ")
     assert told in problem
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_is_named_by_its_usual_urls(load, scheme):
+    url = f"{scheme}://me:{CANARY}@host:5433/orders?sslmode=require"
+    settings = load(ORDER_SYNC_DATABASE__URL=url)
+    assert settings.database.url == settings.source.url == url
+    assert CANARY not in f"{settings!r} {settings.database.safe_url}"
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/v2", "http://127.0.0.1/v2", "http://[::1]/v2"])

@@ -26,6 +26,7 @@ from order_sync.toml_file import Place, TomlFile, did_you_mean, parse_toml, pyda
 __all__ = ["CONFIG_FILE", "Settings", "find_config", "load_settings", "safe_url"]
 
 CONFIG_FILE = "order-sync.toml"
+POSTGRES_NAMES = ("postgresql", "postgres")
 KNOWN_ENVIRONMENTS = ("dev", "prod")  # need no section of their own
 PREFIX = "ORDER_SYNC_"
 
@@ -233,8 +234,14 @@ class _Loader:
         url = database_url(raw)
         if url is None:
             self._wrong(place, "must be a database URL such as sqlite:///order-sync.db")
+        elif url.get_backend_name() in POSTGRES_NAMES:
+            if url.drivername not in (*POSTGRES_NAMES, "postgresql+psycopg"):
+                self._wrong(place, "PostgreSQL is reached through psycopg: use postgresql://…")
+            elif not url.database:
+                self._wrong(place, "must name a database: postgresql://user@host/database")
         elif url.get_backend_name() != "sqlite":
-            self._wrong(place, f"{url.get_backend_name()} is not supported yet: use sqlite:///…")
+            what = "SQL Server" if url.get_backend_name() == "mssql" else url.get_backend_name()
+            self._wrong(place, f"{what} is not supported yet: use sqlite:///… or postgresql://…")
         elif not url.database or url.database == ":memory:":
             self._wrong(place, "must name a file: what the board holds may not be forgotten")
         elif not Path(url.database).parent.is_dir():
