@@ -82,6 +82,17 @@ def _common(
     }
 
 
+def plan_of(conn: Connection, statement: str, parameters: Any = ()) -> list[str]:
+    """How the database would find the rows; a step that begins with SCAN reads a whole table."""
+    if conn.dialect.name == "sqlite":
+        plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        return [row[3] for row in plan]
+    # A small table is read whole, index or not, unless that is forbidden.
+    conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    steps = conn.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars()
+    return [step.strip(" ->").replace("Seq Scan", "SCAN") for step in steps]
+
+
 def send(
     conn: Connection, tables: Tables, run: RunRef, batch: str, unit: Unit = Unit.ITEM
 ) -> RequestRef:

@@ -14,7 +14,7 @@ from order_sync.db.runs import RunRef
 from order_sync.db.staging import Unit
 from order_sync.rules.states import RequestState
 
-from .helpers import BOARD, line_row, send, stage_items, start
+from .helpers import BOARD, line_row, plan_of, send, stage_items, start
 
 KEY = "joo-1|m01|white"
 OTHER = "joo-1|m02|black"
@@ -320,8 +320,10 @@ def test_every_query_uses_an_index(database, tables, state, conn, run, tell, ref
 
     assert len(seen) > 50
     for statement, parameters in seen:
-        plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-        steps = [row[3] for row in plan]
+        steps = plan_of(conn, statement, parameters)
+        if conn.dialect.name != "sqlite":
+            assert not [step for step in steps if step.startswith("SCAN")], (statement, steps)
+            continue
         assert all("SEARCH" in step or "USE TEMP B-TREE" in step or "MULTI-INDEX OR" in step
                    or step.startswith("INDEX ") for step in steps), (statement, steps)  # fmt: skip
         # The key narrows it, not the board alone.

@@ -20,7 +20,7 @@ LOOKS = [reports.last_runs, reports.on_board, reports.staged, reports.open_error
 
 @pytest.fixture
 def conn(state):
-    with state.begin() as conn:
+    with state.writing() as conn:
         yield conn
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from order_sync.rules.order import Refusal, Warn
 from order_sync.rules.values import (
+    MAX_KEY,
     clean_date,
     clean_number,
     clean_quantity,
@@ -233,3 +234,13 @@ def test_a_key_part_is_its_own_key_part(text):
 def test_different_parts_make_different_keys(one, other):
     same = [key_part(p) for p in one] == [key_part(p) for p in other]
     assert (order_key(one) == order_key(other)) is same
+
+
+def test_a_key_that_is_too_long_is_cut_and_still_its_own():
+    long = [order_key(["x" * 600, style, "|\\" * 300]) for style in ("A", "B", "a ")]
+    assert all(len(key) <= MAX_KEY for key in long)
+    assert long[0] != long[1]
+    assert long[0] == long[2]
+    for cut in range(12):
+        key = order_key(["y" * (455 + cut), "\\" * 99, "| " * 99])
+        assert parse_key(key) == key

@@ -10,20 +10,38 @@ from typing import Any
 import pytest
 
 from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer
+from tests.conftest import DATABASES, empty_database
 
 from .world import TOKEN, World
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `databases` run on every kind of database, others on SQLite."""
+    if "kind" in metafunc.fixturenames and metafunc.definition.get_closest_marker("databases"):
+        metafunc.parametrize("kind", DATABASES, indirect=True)
+
+
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which of `DATABASES` holds source and state."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def make_world(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., World]]:
     """Make a world; options go to the sandbox."""
     with ExitStack() as stack:
+        url = ""
+        if kind != "sqlite":
+            url = stack.enter_context(empty_database(kind, tmp_path, request))
 
         def make(**options: Any) -> World:
             sandbox = Sandbox(SandboxOptions(token=TOKEN, **options))
             board = sandbox.add_board("customer-master-schedule", name="Customer Master Schedule")
             server = stack.enter_context(SandboxServer(sandbox, port=0))
-            return World(tmp_path, sandbox, server, board)
+            return World(tmp_path, sandbox, server, board, postgres_url=url)
 
         yield make
 

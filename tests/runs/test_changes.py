@@ -12,6 +12,8 @@ from order_sync.guards import Limits
 from .changes import CHANGES, full_order
 from .world import World
 
+pytestmark = pytest.mark.databases
+
 ANY = Limits(max_removals="100%")
 TEAM = {"FCST QTY": "17", "matchAlias": "by hand", "ORDER STATUS": "00 PLANNING"}
 TEAM_BELOW = {"Cut Qty": "2", "ORDER LINE STATUS": "CUT"}

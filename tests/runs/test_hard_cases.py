@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,8 @@ from order_sync.rules.filters import Filters
 from order_sync.sync import run_sync
 
 from .world import MAPPING, order
+
+pytestmark = pytest.mark.databases
 
 GREYSON, JOHNNIE = order("GRE-1"), order("JOO-1", CUSTOMER_NAME="JOHNNIE O")
 BY_HAND = {"AAG ORDER NUMBER": "GRE-2", "STYLE": "M01Y09", "COLOR": "DEAN BLUE"}
@@ -90,9 +90,8 @@ def test_another_profile_on_the_board_does_not_settle_our_doubts(world):
     world.has_orders(GREYSON)
     world.sync_that_dies("before-send", 11)  # the intent of its items is stored
     assert world.query("SELECT stg_status FROM STG_MON_CustMasterSchedule") == [("SENDING",)]
-    with closing(sqlite3.connect(world.path)) as db, db:
-        db.execute("CREATE TABLE OTHERS AS SELECT * FROM ORDERS_UNIFIED")
-        db.execute("UPDATE OTHERS SET \"AAG ORDER NUMBER\" = 'JOO-9'")
+    world.execute('CREATE TABLE "OTHERS" AS SELECT * FROM ORDERS_UNIFIED')
+    world.execute("UPDATE OTHERS SET \"AAG ORDER NUMBER\" = 'JOO-9'")
     environ = world.environ | {"ORDER_SYNC_SOURCE__TABLE": "OTHERS"}
     settings = load_settings(config=None, env=None, environ=environ, cwd=world.folder)
     run_sync(settings, load_profile(str(second)), Filters(), Silent())

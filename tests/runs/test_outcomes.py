@@ -11,6 +11,8 @@ from order_sync.rules.states import ChangeType
 
 from .world import MAPPING, order
 
+pytestmark = pytest.mark.databases
+
 GOOD = [order("GRE-1"), order("GRE-2")]
 BAD = {
     "missing_key": order("GRE-8", style=" "),

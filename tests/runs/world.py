@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from order_sync.sync import run_sync
 
 from .comparing import differences
 from .dying import KILLED, run_and_die
+from .stores import PostgresStore, SqliteStore, Store
 from .writes import Write, writes_of
 
 MAPPING = load_profile("customer-master-schedule")
@@ -62,16 +62,22 @@ class World:
     board: Any
     extra: dict[str, str] = field(default_factory=dict)
     mapping: Mapping = MAPPING
+    postgres_url: str = ""  # blank: SQLite
 
     @property
     def path(self) -> Path:
+        """The database file; with PostgreSQL there is none."""
         return self.folder / "orders.db"
+
+    @property
+    def store(self) -> Store:
+        return PostgresStore(self.postgres_url) if self.postgres_url else SqliteStore(self.path)
 
     @property
     def environ(self) -> dict[str, str]:
         monday = {f"ORDER_SYNC_MONDAY__{name}": value for name, value in WINDOWS.items()}
         return {
-            "ORDER_SYNC_DATABASE__URL": f"sqlite:///{self.path}",
+            "ORDER_SYNC_DATABASE__URL": self.store.url,
             "ORDER_SYNC_MONDAY__API_URL": self.server.api_url,
             "ORDER_SYNC_MONDAY__BOARD_ID": self.board.id,
             "MONDAY_API_TOKEN": TOKEN,
@@ -87,23 +93,13 @@ class World:
 
     def has_orders(self, *rows: dict[str, Any]) -> None:
         """Replace the source by these rows."""
-        names = needed_columns(MAPPING)
-        quoted = ", ".join('"' + n.replace('"', '""') + '"' for n in names)
-        with sqlite3.connect(self.path) as db:
-            db.execute("DROP TABLE IF EXISTS ORDERS_UNIFIED")
-            db.execute(f"CREATE TABLE ORDERS_UNIFIED ({quoted})")
-            db.executemany(
-                f"INSERT INTO ORDERS_UNIFIED VALUES ({', '.join('?' * len(names))})",
-                [tuple(row.get(name) for name in names) for row in rows],
-            )
-        db.close()
+        self.store.replace_source(needed_columns(MAPPING), rows)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        db = sqlite3.connect(self.path)
-        try:
-            return db.execute(sql).fetchall()
-        finally:
-            db.close()
+        return self.store.query(sql)
+
+    def execute(self, sql: str) -> None:
+        self.store.execute(sql)
 
     # Runs
 

@@ -94,11 +94,12 @@ class Database:
 def translated(url: URL) -> Iterator[None]:
     """Errors of the driver become ours at this border."""
     dialect = dialect_of_url(url)
+    ours: tuple[type[Exception], ...] = (DBAPIError, OSError, *dialect.driver_errors())
     try:
         yield
     except SyncError:
         raise
-    except (DBAPIError, OSError, *dialect.driver_errors()) as error:
+    except ours as error:
         raise unreachable(url, error, dialect.hint) from error
 
 
@@ -133,6 +134,11 @@ def lock_schema(conn: Connection) -> None:
 def is_passing(conn: Connection, error: DBAPIError) -> bool:
     """Whether the database was busy, full or away, so that the same may succeed later."""
     return dialect_of(conn).is_passing(error)
+
+
+def reason(error: DBAPIError) -> str:
+    """What the database said, without the row it said it of."""
+    return (str(error.orig).splitlines() or [""])[0]
 
 
 def calls_python(conn: Connection) -> bool:

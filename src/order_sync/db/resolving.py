@@ -317,7 +317,9 @@ def _forget(
     p, s = tables.production, tables.production_subitems
     mine = [s.c.board_id == run.board_id, s.c.order_key == key]
     mine.append(s.c.size_key.in_(sizes) if sizes else true())
-    lines = conn.execute(select(s.c.size_key, s.c.subitem_id).where(*mine)).all()
+    lines = conn.execute(
+        select(s.c.size_key, s.c.subitem_id).where(*mine).order_by(s.c.size_key)
+    ).all()
     item = [p.c.board_id == run.board_id, p.c.order_key == key]
     item_id = None if sizes else conn.execute(select(p.c["Item ID"]).where(*item)).scalar()
     if item_id is not None:

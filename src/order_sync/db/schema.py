@@ -430,7 +430,7 @@ def _requests(meta: MetaData) -> Table:
         Column("kind", short_text(40), nullable=False),
         Column("aliases", Integer, nullable=False),
         Column("idempotency_key", id_text()),  # NULL for reads
-        Column("staging_table", short_text(200)),  # whose rows it carries; NULL for groups and reads
+        Column("staging_table", short_text(200)),  # whose rows; NULL for groups and reads
         Column("send_no", Integer, nullable=False),
         Column("first_sent_at", UtcDateTime, nullable=False),
         Column("last_sent_at", UtcDateTime, nullable=False),

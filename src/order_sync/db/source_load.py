@@ -6,22 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from sqlalchemy import Column, Connection, MetaData, Table, func, inspect, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from order_sync.db import engine
 from order_sync.errors import ConfigError
 
 _CHUNK = 1_000  # rows in memory at a time
 
-# SQLite would make 20 of the text "2E1" in a column declared INTEGER, and a date of "4.5926e4":
-# an order that should be refused would go out. Columns without a type keep what they are given.
-_DECLARED = {"TEXT": "TEXT", "INTEGER": "", "DATE": ""}
-
 
 def row_count(conn: Connection, table: str) -> int | None:
     """Rows of a source table; None when there is none."""
-    schema, name = _find(conn, table)
-    if not engine.columns_of(conn, name, schema):
+    schema, name, present = _find(conn, table)
+    if not present:
         return None
     source = Table(name, MetaData(), schema=schema)
     return conn.execute(select(func.count()).select_from(source)).scalar_one()
@@ -49,13 +45,13 @@ def write_rows(
     Raises:
         ConfigError: the table is a view, or its own rules refuse a row.
     """
-    schema, name = _find(conn, table)
+    schema, name, present = _find(conn, table)
     if name in inspect(conn).get_view_names(schema):
         raise ConfigError(
             f"{table} is a view: rows can only be loaded into a table",
             hint="set source.table to a table",
         )
-    actual = _prepare(conn, schema, name, columns)
+    actual = _prepare(conn, schema, name, present, columns)
     # Columns without a type: values go in as they are, unreadable dates and sizes too.
     target = Table(name, MetaData(), *(Column(actual[header]) for header in headers), schema=schema)
     if replace:
@@ -68,36 +64,39 @@ def write_rows(
                 conn, target, [{actual[h]: row[h] for h in headers} for row in chunk]
             )
             count += len(chunk)
-    except IntegrityError as error:
+    except (IntegrityError, DataError) as error:
         raise ConfigError(
-            f"the table {table} refuses a row: {error.orig}",
+            f"the table {table} refuses a row: {engine.reason(error)}",
             hint="the rules of the table itself forbid it; nothing was loaded",
         ) from error
     return count
 
 
-def _find(conn: Connection, table: str) -> tuple[str | None, str]:
-    """(schema, name); a dot belongs to the name if such a table exists."""
+def _find(conn: Connection, table: str) -> tuple[str | None, str, list[str]]:
+    """(schema, name, columns); a dot belongs to the name if such a table exists."""
+    found = engine.find_table(conn, table)
     schema, dot, bare = table.rpartition(".")
-    if not dot or engine.columns_of(conn, table):
-        return None, table
-    return schema, bare
+    if found is not None or not dot:
+        return None, *(found or (table, []))
+    return schema, *(engine.find_table(conn, bare, schema) or (bare, []))
 
 
 def _prepare(
-    conn: Connection, schema: str | None, name: str, columns: Sequence[tuple[str, str]]
-) -> dict[str, str]:
+    conn: Connection, schema: str | None, name: str, present: Sequence[str],
+    columns: Sequence[tuple[str, str]],
+) -> dict[str, str]:  # fmt: skip
     """Make sure the table has every column; returns wanted name -> name in the table."""
-    present = engine.columns_of(conn, name, schema)
+    # Unreadable numbers and dates stay what they are: texts that the sync refuses or reports.
+    types = {"TEXT": "TEXT", "INTEGER": engine.any_type(conn), "DATE": engine.any_type(conn)}
     if not present:
         prefix = f"{engine.quoted(schema)}." if schema else ""
-        declared = ", ".join(f"{engine.quoted(c)} {_DECLARED[kind]}" for c, kind in columns)
-        conn.exec_driver_sql(f"CREATE TABLE {prefix}{engine.quoted(name)} ({declared})")
+        declared = ", ".join(f"{engine.quoted(c)} {types[kind]}" for c, kind in columns)
+        engine.run_sql(conn, f"CREATE TABLE {prefix}{engine.quoted(name)} ({declared})")
         return {column: column for column, _ in columns}
     # Databases compare column names without case, so one in another case is the same.
     by_name = {column.casefold(): column for column in present}
     for column, kind in columns:
         if column.casefold() not in by_name:
-            engine.add_column(conn, name, column, _DECLARED[kind])
+            engine.add_column(conn, name, column, types[kind], schema)
             by_name[column.casefold()] = column
     return {column: by_name[column.casefold()] for column, _ in columns}

@@ -94,7 +94,7 @@ def stage_rows(
         if engine.is_passing(conn, error):
             raise  # busy or full is no fault of a row
         if len(rows) == 1:
-            return [(rows[0], str(error.orig))]
+            return [(rows[0], engine.reason(error))]
         middle = len(rows) // 2
         return stage_rows(conn, table, rows[:middle]) + stage_rows(conn, table, rows[middle:])
     return []

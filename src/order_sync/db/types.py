@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import DateTime, Dialect, Numeric, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from order_sync.rules.values import number_text
+from order_sync.rules.values import MAX_KEY, number_text
 
-KEY_LENGTH = 500  # an order key is three short texts; indexes need a bound on SQL Server
 ID_LENGTH = 64  # ids of monday.com are opaque strings
 
 
@@ -64,7 +63,7 @@ class _SqliteNumber(TypeEngine[Any]):
 
 def key_text() -> String:
     """Text that is found by equality and by its beginning; sorted by code points everywhere."""
-    return String(KEY_LENGTH).with_variant(Text(collation="C"), "postgresql")
+    return String(MAX_KEY).with_variant(Text(collation="C"), "postgresql")
 
 
 def id_text() -> String:

@@ -7,6 +7,7 @@ returns the value and, where something is odd, a `Warn` (the value becomes empty
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from order_sync.rules.order import Refusal, Warn
 
 BLANK_WORDS = frozenset({"", "null", "none", "nan", "n/a"})  # casefolded
 MAX_QUANTITY = 2_147_483_647  # pieces: quantities are 32-bit in the source
+MAX_KEY = 500  # characters of an order key: what every database can index
 DECIMAL_PLACES = 4
 INTEGER_PLACES = 14  # DECIMAL(18,4) leaves 14 places before the point
 SIGNIFICANT_DIGITS = 15  # what survives a system that keeps numbers as 64-bit floats
@@ -156,8 +158,12 @@ def key_part(text: str) -> str:
 
 
 def order_key(parts: Iterable[str]) -> str:
-    """The key of an order line: its parts as `key_part`, joined by "|" (escaped inside a part)."""
-    return "|".join([_escaped(key_part(part)) for part in parts])
+    """The key of an order line: its parts as `key_part`, joined by "|" (escaped inside a part).
+
+    One that is longer than `MAX_KEY` is cut, and ends with a digest that keeps it apart.
+    """
+    key = "|".join([_escaped(key_part(part)) for part in parts])
+    return key if len(key) <= MAX_KEY else _shortened(key)
 
 
 def size_key(label: str) -> str:
@@ -189,6 +195,12 @@ def key_parts(key: str) -> list[str]:
 
 def _storable(text: str) -> str:
     return _REMOVED.sub("", _BLANKS.sub(" ", _LINE_BREAKS.sub("\n", text)))
+
+
+def _shortened(key: str) -> str:
+    digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+    # No half of an escaped pair and no blank at the cut: a short key reads back as itself.
+    return f"{key[: MAX_KEY - len(digest) - 1].rstrip(' |' + chr(92))}…{digest}"
 
 
 def _escaped(part: str) -> str:

@@ -48,9 +48,9 @@ class Dialect(ABC):
     def is_passing(self, error: DBAPIError) -> bool:
         """Whether the database was busy, full or away, so that the same may succeed later."""
 
+    @abstractmethod
     def is_in_doubt(self, error: DBAPIError) -> bool:
         """Whether a COMMIT that ended in `error` may have been made all the same."""
-        return False  # noqa: ARG002 - a file is always there to say no
 
     # Taking turns ------------------------------------------------------------------------------
 

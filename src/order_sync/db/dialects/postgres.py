@@ -7,6 +7,7 @@ Locks of a board are advisory: they live in the database and die with the sessio
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,7 +31,8 @@ from order_sync.errors import ConfigError, StaleFence
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 10
-_LOCK_SESSION = "order_sync_lock_session"  # execution option: pid of the session with the lock
+LOCK_TRIES, LOCK_WAIT_S = 5, 0.1
+_LOCK_SESSIONS = "order_sync_lock_sessions"  # execution option: board -> pid of its lock's session
 _NO_FAST_PATH = "0A000"  # feature_not_supported: COPY into a table with row-level security
 
 # Text forms of values, which the source hash is made of, depend on these.
@@ -91,9 +93,7 @@ class Postgres(Dialect):
         return self.reading(engine) if read_only else engine
 
     def reading(self, engine: Engine) -> Engine:
-        return engine.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def driver_errors(self) -> tuple[type[Exception], ...]:
         try:
@@ -110,9 +110,7 @@ class Postgres(Dialect):
 
     def is_in_doubt(self, error: DBAPIError) -> bool:
         state = getattr(error.orig, "sqlstate", None)
-        return error.connection_invalidated or (
-            state is not None and str(state).startswith(_LOST)
-        )
+        return error.connection_invalidated or (state is not None and str(state).startswith(_LOST))
 
     # Taking turns ------------------------------------------------------------------------------
 
@@ -126,12 +124,12 @@ class Postgres(Dialect):
             raise unreachable(url, error, self.hint) from error
         try:
             pid = self._take_lock(conn, url, board_id, key)
-            before = engine.get_execution_options().get(_LOCK_SESSION)
-            engine.update_execution_options(**{_LOCK_SESSION: pid})
+            before = engine.get_execution_options().get(_LOCK_SESSIONS, {})
+            engine.update_execution_options(**{_LOCK_SESSIONS: before | {board_id: pid}})
             try:
                 yield
             finally:
-                engine.update_execution_options(**{_LOCK_SESSION: before})
+                engine.update_execution_options(**{_LOCK_SESSIONS: before})
         finally:
             conn.invalidate()  # closing the session drops the lock, also when it hangs
             conn.close()
@@ -140,14 +138,17 @@ class Postgres(Dialect):
         """The pid of the session that has the lock now."""
         try:
             conn.exec_driver_sql("SELECT set_config('idle_session_timeout', '0', false)")
-            taken, pid = conn.exec_driver_sql(
-                "SELECT pg_try_advisory_lock(%s), pg_backend_pid()", (key,)
-            ).one()
+            for attempt in range(1, LOCK_TRIES + 1):
+                taken, pid = conn.exec_driver_sql(
+                    "SELECT pg_try_advisory_lock(%s), pg_backend_pid()", (key,)
+                ).one()
+                if taken:
+                    return int(pid)
+                # The server may not have seen yet that the last holder was killed.
+                time.sleep(LOCK_WAIT_S if attempt < LOCK_TRIES else 0)
         except DBAPIError as error:
             raise unreachable(url, error, self.hint) from error
-        if not taken:
-            raise lock_held(board_id)
-        return int(pid)
+        raise lock_held(board_id)
 
     def share_board(self, conn: Connection, board_id: str) -> None:
         """Under READ COMMITTED the fence alone is not enough: a transaction may read the old
@@ -156,12 +157,13 @@ class Postgres(Dialect):
         conn.exec_driver_sql(
             "SELECT pg_advisory_xact_lock_shared(%s)", (_lock_key("fence", board_id),)
         )
-        pid = conn.get_execution_options().get(_LOCK_SESSION)
+        pid = conn.get_execution_options().get(_LOCK_SESSIONS, {}).get(board_id)
         if pid is None:
             return
         held = conn.exec_driver_sql(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = %s"
-            " AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint) = %s",
+            " AND objsubid = 1 AND ((classid::bigint << 32) | objid::bigint) = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
             (pid, _lock_key("lock", board_id)),
         ).scalar_one()
         if not held:

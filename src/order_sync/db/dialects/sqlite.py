@@ -93,6 +93,9 @@ class Sqlite(Dialect):
         code = getattr(error.orig, "sqlite_errorname", "")
         return code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR"))
 
+    def is_in_doubt(self, error: DBAPIError) -> bool:  # noqa: ARG002
+        return False  # a file is always there to say no
+
     @contextmanager
     def board_lock(self, engine: Engine, url: URL, board_id: str) -> Iterator[None]:  # noqa: ARG002
         """A lock file beside the database; the system drops it when the process ends."""
