@@ -1,5 +1,5 @@
 """A world of its own for each test, as for whole runs."""
 
-from tests.runs.conftest import kind, make_world, world
+from tests.runs.conftest import database_kind, make_world, world
 
-__all__ = ["kind", "make_world", "world"]
+__all__ = ["database_kind", "make_world", "world"]

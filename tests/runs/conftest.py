@@ -17,25 +17,27 @@ from .world import TOKEN, World
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `databases` run on every kind of database, others on SQLite."""
-    if "kind" in metafunc.fixturenames and metafunc.definition.get_closest_marker("databases"):
-        metafunc.parametrize("kind", DATABASES, indirect=True)
+    if "database_kind" in metafunc.fixturenames and metafunc.definition.get_closest_marker(
+        "databases"
+    ):
+        metafunc.parametrize("database_kind", DATABASES, indirect=True)
 
 
 @pytest.fixture
-def kind(request: pytest.FixtureRequest) -> str:
+def database_kind(request: pytest.FixtureRequest) -> str:
     """Which of `DATABASES` holds source and state."""
     return getattr(request, "param", "sqlite")
 
 
 @pytest.fixture
 def make_world(
-    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+    tmp_path: Path, database_kind: str, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., World]]:
     """Make a world; options go to the sandbox."""
     with ExitStack() as stack:
         url = ""
-        if kind != "sqlite":
-            url = stack.enter_context(empty_database(kind, tmp_path, request))
+        if database_kind != "sqlite":
+            url = stack.enter_context(empty_database(database_kind, tmp_path, request))
 
         def make(**options: Any) -> World:
             sandbox = Sandbox(SandboxOptions(token=TOKEN, **options))
