@@ -1,0 +1,228 @@
+"""Reading the source: the same rows, keys and hashes that matter, whatever holds them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, MetaData, Table
+
+from order_sync.db import engine, source
+from order_sync.db.engine import Database
+from order_sync.errors import ConfigError
+from order_sync.rules.filters import Filters
+from order_sync.rules.order import OrderLine
+from order_sync.rules.reading import OrderReader, needed_columns
+from tests.runs.world import order
+
+EVERYTHING = Filters()
+
+
+@pytest.fixture
+def fill(shipped):
+    """Make ORDERS_UNIFIED of a database hold these rows, in columns of the given types."""
+
+    def fill(database, rows, types=None, table="ORDERS_UNIFIED"):
+        names = needed_columns(shipped)
+        types = types or {}
+
+        def work(conn):
+            columns = ", ".join(f"{engine.quoted(n)} {types.get(n, 'TEXT')}" for n in names)
+            engine.run_sql(conn, f"DROP TABLE IF EXISTS {engine.quoted(table)}")
+            engine.run_sql(conn, f"CREATE TABLE {engine.quoted(table)} ({columns})")
+            target = Table(table, MetaData(), *(Column(name) for name in names))
+            engine.bulk_insert(conn, target, [{n: row.get(n) for n in names} for row in rows])
+
+        database.run(work)
+
+    return fill
+
+
+@pytest.fixture
+def look(shipped):
+    """One look at the source: scope, keys, and (key, hash) of the candidates."""
+
+    def look(database, known=(), filters=EVERYTHING, only=None, table="ORDERS_UNIFIED"):
+        read = OrderReader(shipped).read
+        with database.begin() as conn:
+            shape = source.inspect_source(conn, table, shipped)
+            reader = source.open_reader(conn, shape, shipped, filters, "seed")
+            scope = reader.scan(known)
+            keys = reader.keys_in_scope()
+            if only is not None:
+                reader.narrow_to(only)
+            found = [(read(row), digest) for row, digest in reader.candidate_rows()]
+        return scope, keys, found
+
+    return look
+
+
+def keys_of(found):
+    return sorted(row.order_key for row, _ in found)
+
+
+ROWS = [order(f"GRE-{n}") for n in range(6)]
+KEYS = [f"gre-{n}|m01y09|dean blue" for n in range(6)]
+
+
+def test_only_what_is_not_known_as_it_is_comes_out(database, fill, look):
+    fill(database, ROWS)
+    scope, keys, found = look(database)
+    assert (scope.rows, scope.unchanged, scope.vanished) == (6, 0, frozenset())
+    assert sorted(keys) == keys_of(found) == KEYS
+    known = [(row.order_key, digest) for row, digest in found] + [("gone", "x"), ("gone 2", "")]
+    assert look(database, known)[::2] == (type(scope)(6, 6, frozenset({"gone", "gone 2"})), [])
+
+    fill(database, [ROWS[0] | {"NOTES": ""}, ROWS[1] | {"M": 77}, *ROWS[2:]])
+    scope, _, found = look(database, known)
+    assert scope.unchanged == 4  # NULL and the empty text differ
+    assert keys_of(found) == KEYS[:2]
+    assert keys_of(look(database, known, only=[KEYS[4], "unknown"])[2]) == [KEYS[4]]
+    assert look(database, known, only=[])[2] == []
+
+
+def test_a_key_that_stands_twice_brings_all_its_rows_also_those_outside_the_filter(
+    database, fill, look
+):
+    twin = ROWS[1] | {"PO NUMBER": "other", "CUSTOMER STYLE": " m01y09 "}
+    fill(database, [*ROWS, twin])
+    scope, keys, found = look(database, filters=Filters(po="other"))
+    assert (scope.rows, scope.vanished, keys) == (1, None, {KEYS[1]})
+    assert keys_of(found) == [KEYS[1]] * 2
+
+
+def test_a_view_is_read_like_a_table(database, fill, look):
+    fill(database, ROWS, table="LINES")
+    database.run(lambda c: engine.replace_view(c, "ORDERS_UNIFIED", 'SELECT * FROM "LINES"'))
+    _, _, found = look(database)
+    known = [(row.order_key, digest) for row, digest in found if row.order_key != KEYS[3]]
+    assert keys_of(look(database, known)[2]) == [KEYS[3]]
+
+
+def test_a_missing_table_is_a_mistake(database, look):
+    with pytest.raises(ConfigError, match="does not exist"):
+        look(database, table="nowhere.orders")
+
+
+# PostgreSQL ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(postgres_url):
+    database = Database(postgres_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def file(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'file.db'}")
+    yield database
+    database.close()
+
+
+TYPED = [
+    ("CUSTOMER PRICE", "NUMERIC(18,4)", Decimal("28.86"), "28.86"),
+    ("CUSTOMER PRICE", "DOUBLE PRECISION", 28.86, 28.86),
+    ("CUSTOMER PRICE", "REAL", 28.86, "28.86"),
+    ("CUSTOMER PRICE", "NUMERIC", Decimal("NaN"), "NaN"),
+    ("EX FACTORY DATE", "DATE", date(2025, 9, 26), "2025-09-26"),
+    ("EX FACTORY DATE", "TIMESTAMP", datetime(2025, 9, 26), "2025-09-26 00:00:00"),
+    ("EX FACTORY DATE", "TIMESTAMPTZ", "2025-09-26 23:00:00+00", "2025-09-26 23:00:00"),
+    ("EX FACTORY DATE", "DATE", None, None),
+    ("NOTES", "CHAR(40)", "padded", "padded   "),
+    ("NOTES", "VARCHAR(40)", "  kept inside ", "kept inside"),
+    ("NOTES", "TEXT", "", None),
+    ("NOTES", "BOOLEAN", True, "TRUE"),
+    ("NOTES", "BIGINT", 4755, "4755"),
+    ("NOTES", "DATE", date(2025, 9, 26), "2025-09-26"),
+    ("M", "SMALLINT", 3, 3),
+    ("M", "NUMERIC(10,2)", Decimal("3.00"), 3),
+    ("M", "DOUBLE PRECISION", 3.0, 3.0),
+    ("PO NUMBER", "INTEGER", 4755, "4755"),
+]
+
+
+@pytest.mark.parametrize(("column", "kind", "typed", "text"), TYPED)
+def test_a_typed_column_says_what_a_text_would_say(
+    server, file, fill, look, column, kind, typed, text
+):
+    fill(server, [ROWS[0] | {column: typed}], {column: kind})
+    fill(file, [ROWS[0] | {column: text}], {column: ""})
+    (there,), (here,) = look(server)[2], look(file)[2]
+    assert isinstance(there[0], OrderLine)
+    assert there[0].payload_hash == here[0].payload_hash
+    assert there[0].values == here[0].values
+    assert there[0].sizes == here[0].sizes
+
+
+@pytest.mark.parametrize(("kind", "odd"), [
+    ("DATE", "infinity"), ("DATE", "-infinity"), ("DATE", "0044-03-15 BC"),
+    ("TIMESTAMP", "infinity"), ("TIMESTAMPTZ", "infinity"), ("DATE", "20000-01-01"),
+])  # fmt: skip
+def test_a_date_no_calendar_of_ours_has_is_refused_alone(server, fill, look, kind, odd):
+    fill(server, [ROWS[0] | {"EX FACTORY DATE": odd}, ROWS[1]], {"EX FACTORY DATE": kind})
+    found = {row.order_key: row for row, _ in look(server)[2]}
+    assert isinstance(found[KEYS[1]], OrderLine)
+    assert [r.code for r in found[KEYS[0]].refusals] == ["unreadable_date"]
+
+
+@pytest.mark.parametrize("kind", ["UUID", "JSONB", "BYTEA", "INTERVAL", "TEXT[]", "MONEY"])
+def test_other_types_end_no_run(server, fill, look, kind):
+    text = {"UUID": "6f5a403e-0d45-4f09-96c5-2842eab36b7d", "JSONB": '{"a": 1}', "BYTEA": "\\x00ff",
+            "INTERVAL": "1 day", "TEXT[]": "{a,b}", "MONEY": "12.50"}[kind]  # fmt: skip
+    fill(server, [ROWS[0] | {"NOTES": text}], {"NOTES": kind})
+    (row, _), = look(server)[2]  # fmt: skip
+    assert row.values["NOTES"]
+
+
+def test_partitions_search_path_and_names_in_small_letters(server, fill, look, shipped):
+    fill(server, ROWS, table="lines")
+
+    def arrange(conn):
+        for statement in (
+            "CREATE SCHEMA sales",
+            "CREATE TABLE sales.orders_unified (LIKE lines) PARTITION BY HASH"
+            ' ("AAG ORDER NUMBER")',
+            *(f"CREATE TABLE sales.part_{n} PARTITION OF sales.orders_unified"
+              f" FOR VALUES WITH (MODULUS 2, REMAINDER {n})" for n in (0, 1)),
+            "INSERT INTO sales.orders_unified SELECT * FROM lines",
+        ):  # fmt: skip
+            engine.run_sql(conn, statement)
+
+    server.run(arrange)
+    _, keys, found = look(server, table="sales.ORDERS_UNIFIED")
+    assert sorted(keys) == KEYS
+    known = [(row.order_key, digest) for row, digest in found if row.order_key != KEYS[3]]
+    assert keys_of(look(server, known, table="sales.orders_unified")[2]) == [KEYS[3]]
+
+
+CELLS = st.sampled_from([None, "", " ", "a", "A", "a ", "b|c", "b\\", "N/A", "é", "e\u0301", "%s"])
+
+
+@given(
+    lines=st.lists(st.tuples(CELLS, CELLS, st.sampled_from(["1", "2"])), max_size=8),
+    change=st.lists(st.integers(0, 7), max_size=3),
+    filters=st.sampled_from([EVERYTHING, Filters(po="1"), Filters(key="a"), Filters(customer="x")]),
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture],
+          deadline=None)  # fmt: skip
+def test_both_ways_of_reading_find_the_same(server, file, fill, look, lines, change, filters):
+    rows = [order(number, style, PO_NUMBER=po, CUSTOMER_NAME="x") for number, style, po in lines]
+    changed = [row | {"NOTES": "new"} if n in change else row for n, row in enumerate(rows)]
+    seen = []
+    for database in (server, file):
+        fill(database, rows)
+        _, _, found = look(database)
+        known = {row.order_key: digest for row, digest in found if row is not None}
+        fill(database, changed)
+        scope, keys, found = look(database, known.items(), filters)
+        rows_found = sorted(repr(row) for row, _ in found)
+        narrowed = sorted(
+            repr(row) for row, _ in look(database, (), filters, only=list(keys)[:1])[2]
+        )
+        seen.append((scope, keys, rows_found, len(narrowed)))
+    assert seen[0] == seen[1]
