@@ -39,7 +39,7 @@ _NO_FAST_PATH = "0A000"  # feature_not_supported: COPY into a table with row-lev
 _SESSION = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
-    "IntervalStyle": "iso_8601",
+    "IntervalStyle": "postgres",
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "standard_conforming_strings": "on",

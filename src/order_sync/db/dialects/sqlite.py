@@ -169,6 +169,9 @@ class Sqlite(Dialect):
 
     def columns_of(self, conn: Connection, table: str, schema: str | None) -> list[str]:
         prefix = f"{quoted(schema)}." if schema else ""
+        attached = {row[1] for row in conn.exec_driver_sql("PRAGMA database_list")}
+        if schema and schema not in attached:
+            return []
         rows = conn.exec_driver_sql(f"PRAGMA {prefix}table_info({quoted(table)})").all()
         return [row[1] for row in rows]
 
