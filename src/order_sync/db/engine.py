@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table, inspect, make_url
+from sqlalchemy import ColumnElement, Connection, Select, Table, inspect, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -141,11 +141,6 @@ def reason(error: DBAPIError) -> str:
     return (str(error.orig).splitlines() or [""])[0]
 
 
-def calls_python(conn: Connection) -> bool:
-    """Whether SQL can call functions of ours."""
-    return dialect_of(conn).calls_python
-
-
 def run_sql(conn: Connection, statement: str) -> None:
     """A statement without parameters, whatever characters its names hold."""
     dialect_of(conn).run_sql(conn, statement)
@@ -215,14 +210,23 @@ def any_type(conn: Connection) -> str:
     return dialect_of(conn).any_type()
 
 
-def quoted_text(conn: Connection, column: str) -> str:
-    """SQL for an unambiguous text form of `column`: NULL and the empty text differ."""
-    return dialect_of(conn).quoted_text(quoted(column))
+def row_text(conn: Connection, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
+    """An unambiguous text of these cells: NULL and the empty text differ."""
+    return dialect_of(conn).row_text(columns)
 
 
-def sha256(conn: Connection, text: str) -> str:
-    """SQL for the SHA-256 of the SQL text `text`, as lower-case hexadecimals."""
-    return dialect_of(conn).sha256(text)
+def row_hash(
+    conn: Connection, seed: str, columns: Sequence[ColumnElement[Any]]
+) -> ColumnElement[str]:
+    """The SHA-256 of `seed` and the cells: 64 lower-case hexadecimals, sorted byte by byte."""
+    return dialect_of(conn).row_hash(seed, columns)
+
+
+def one_of(
+    conn: Connection, text: ColumnElement[str], values: Sequence[str]
+) -> ColumnElement[bool]:
+    """Whether `text` is one of any number of values, character by character."""
+    return dialect_of(conn).one_of(text, values)
 
 
 def age_seconds(conn: Connection, column: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Engine, Select, Table, make_url
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -20,7 +20,6 @@ BUSY_TIMEOUT_S = 30  # how long a statement waits for a lock
 class Dialect(ABC):
     """One kind of database. Functions that take a connection never end its transaction."""
 
-    calls_python: ClassVar[bool]  # SQL can call Python functions: source rows are judged inside
     hint: ClassVar[str]  # what to look at when the database cannot be used
 
     # Connecting --------------------------------------------------------------------------------
@@ -112,12 +111,19 @@ class Dialect(ABC):
         """SQL type of a column that keeps every cell of a file as it is; may be blank."""
 
     @abstractmethod
-    def quoted_text(self, column: str) -> str:
-        """SQL for an unambiguous text form of a quoted column: NULL and '' differ."""
+    def row_text(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
+        """An unambiguous text of these cells: NULL and '' differ, and no cell runs into another."""
 
     @abstractmethod
-    def sha256(self, text: str) -> str:
-        """SQL for the SHA-256 of the SQL text `text`, as lower-case hexadecimals."""
+    def row_hash(self, seed: str, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
+        """The SHA-256 of `seed` and the cells: 64 lower-case hexadecimals, sorted byte by byte.
+
+        Comparable with others of the same kind of database only.
+        """
+
+    @abstractmethod
+    def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+        """Whether `text` is one of any number of values, character by character."""
 
     @abstractmethod
     def age_seconds(self, column: str) -> str:

@@ -14,7 +14,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, insert, null
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    Text,
+    cast,
+    create_engine,
+    event,
+    func,
+    insert,
+    literal,
+    null,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -60,7 +74,6 @@ _LOST = ("57P0", "08")  # the session is gone: nobody has said what became of a 
 class Postgres(Dialect):
     """PostgreSQL; what speaks its protocol and has COPY and advisory locks may do, too."""
 
-    calls_python = False
     hint = "check database.url, and that the server runs and lets this user in, then run again"
 
     def engine(self, url: URL, *, read_only: bool) -> Engine:
@@ -259,11 +272,16 @@ class Postgres(Dialect):
     def any_type(self) -> str:
         return "TEXT"
 
-    def quoted_text(self, column: str) -> str:
-        return f"quote_nullable({column}::text)"
+    def row_text(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
+        # A row's own text is quoted where it must be, and made in one go.
+        return cast(func.row(*columns), Text)
 
-    def sha256(self, text: str) -> str:
-        return f"encode(sha256(convert_to({text}, 'UTF8')), 'hex')"
+    def row_hash(self, seed: str, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
+        text = func.convert_to(literal(seed, Text) + self.row_text(columns), "UTF8")
+        return func.encode(func.sha256(text), "hex").collate("C")
+
+    def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+        return text == func.any(literal(list(values), postgresql.ARRAY(Text)))
 
     def age_seconds(self, column: str) -> str:
         return f"CAST(ROUND(EXTRACT(EPOCH FROM {_NOW} - {column})) AS INTEGER)"
@@ -308,7 +326,7 @@ def _register_text(driver: Any) -> None:
     from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader  # noqa: PLC0415
     from psycopg.types.string import StrDumperUnknown  # noqa: PLC0415
 
-    class Text(StrDumperUnknown):
+    class Storable(StrDumperUnknown):
         def dump(self, obj: str) -> bytes:
             return obj.replace("\x00", "").encode("utf-8", "replace")
 
@@ -322,7 +340,7 @@ def _register_text(driver: Any) -> None:
 
         return Lenient
 
-    driver.adapters.register_dumper(str, Text)
+    driver.adapters.register_dumper(str, Storable)
     driver.adapters.register_loader("date", lenient(DateLoader))
     driver.adapters.register_loader("timestamp", lenient(TimestampLoader))
     driver.adapters.register_loader("timestamptz", lenient(TimestamptzLoader))

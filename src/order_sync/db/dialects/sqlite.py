@@ -8,9 +8,10 @@ run writes.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,20 @@ from typing import Any
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, Select, Table, create_engine, event, make_url, null
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Table,
+    Text,
+    create_engine,
+    event,
+    func,
+    make_url,
+    null,
+    select,
+)
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -34,13 +48,13 @@ from order_sync.db.dialects.base import (
 )
 from order_sync.errors import ConfigError
 
+MOST_CELLS = 120  # arguments of a function: 127 at most
 _READS = "order_sync_reads"  # execution option: the transaction writes nothing
 
 
 class Sqlite(Dialect):
     """SQLite 3.40 and newer, with the driver of the standard library."""
 
-    calls_python = True
     hint = "check database.url, the file's permissions and the free space, then run again"
 
     def engine(self, url: URL, *, read_only: bool) -> Engine:
@@ -70,7 +84,8 @@ class Sqlite(Dialect):
         @event.listens_for(engine, "connect")
         def _prepare(dbapi: sqlite3.Connection, _record: object) -> None:
             dbapi.isolation_level = None  # we say BEGIN ourselves
-            dbapi.create_function("os_sha256", 1, _sha256, deterministic=True)
+            dbapi.create_function("os_row_text", -1, _row_text, deterministic=True)
+            dbapi.create_function("os_row_hash", -1, _row_hash, deterministic=True)
             dbapi.execute("PRAGMA foreign_keys=ON")
             dbapi.execute("PRAGMA synchronous=FULL")
             if not in_memory and not read_only:
@@ -183,11 +198,25 @@ class Sqlite(Dialect):
         # "4.5926e4": an order that should be refused would go out.
         return ""
 
-    def quoted_text(self, column: str) -> str:
-        return f"quote({column})"
+    def row_text(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
+        return self._called("os_row_text", "", columns)
 
-    def sha256(self, text: str) -> str:
-        return f"os_sha256({text})"
+    def row_hash(self, seed: str, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
+        return self._called("os_row_hash", seed, columns)
+
+    def _called(
+        self, function: str, seed: str, columns: Sequence[ColumnElement[Any]]
+    ) -> ColumnElement[str]:
+        """A function of ours on any number of cells: what is too many goes through it first."""
+        cells = list(columns)
+        while len(cells) > MOST_CELLS:
+            cells = [getattr(func, function)("", *cells[:MOST_CELLS]), *cells[MOST_CELLS:]]
+        found: ColumnElement[str] = getattr(func, function)(seed, *cells, type_=Text())
+        return found
+
+    def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+        listed = func.json_each(json.dumps(list(values))).table_valued("value")
+        return text.in_(select(listed.c.value))
 
     def age_seconds(self, column: str) -> str:
         return f"CAST(ROUND((julianday('now') - julianday({column})) * 86400) AS INTEGER)"
@@ -196,14 +225,10 @@ class Sqlite(Dialect):
         return f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-{int(hours)} hours')"
 
 
-def register_function(
-    conn: Connection, name: str, arguments: int, body: Callable[..., str | int | None]
-) -> None:
-    """Make Python `body` callable from SQL on this connection."""
-    driver = conn.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    driver.create_function(name, arguments, body, deterministic=True)
+def _row_text(*cells: object) -> str:
+    # Numbers, texts, bytes and NULL look different; whatever text can be stored has such a form.
+    return repr(cells)
 
 
-def _sha256(value: str | None) -> str | None:
-    return None if value is None else hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
+def _row_hash(*cells: object) -> str:
+    return hashlib.sha256(repr(cells).encode("utf-8", "replace")).hexdigest()
