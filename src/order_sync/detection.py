@@ -6,22 +6,24 @@ as "nothing known".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from contextlib import closing
+from collections.abc import Collection, Iterator, Set
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from sqlalchemy import Connection
 
-from order_sync.db import engine, known, refused, source, staging
+from order_sync.db import known
 from order_sync.db.engine import Database
-from order_sync.db.refused import Decision, OpenError
+from order_sync.db.refused import OpenError
 from order_sync.db.schema import Tables
-from order_sync.db.source import SourceReader, SourceShape
-from order_sync.db.staging import LiveKeys, Unit
+from order_sync.db.source import inspect_source
+from order_sync.db.source_keys import SourceShape
+from order_sync.db.source_reading import Scope, SourceReader
+from order_sync.db.staging import Unit, chunks
 from order_sync.errors import ConfigError
+from order_sync.judging import Judge, JudgedRow, labels_by_title
+from order_sync.known_state import KnownState
 from order_sync.monday.columns import BoardMap
-from order_sync.monday.labels import room_for_labels
 from order_sync.outcome import ReportedChange
 from order_sync.rules import columns
 from order_sync.rules.changes import resolve_duplicates
@@ -36,16 +38,13 @@ from order_sync.rules.comparing import (
 )
 from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import DeletedPolicy, Mapping
-from order_sync.rules.order import OrderLine, Refusal, RefusedRow
+from order_sync.rules.order import OrderLine, RefusedRow
 from order_sync.rules.reading import OrderReader
-from order_sync.rules.refusals import OWN_CODES, Again
-from order_sync.rules.resolutions import Resolution
 from order_sync.rules.states import ChangeType
 from order_sync.rules.values import size_key
 
+AT_ONCE = 2_000  # order lines judged and compared together
 LABEL_REFUSED = "label_refused"  # the board lacked a label that could not be created
-# Refusals that only a person can decide about, whatever the payload says now.
-FOR_A_PERSON = frozenset(code.code for code in OWN_CODES if code.again is Again.PERSON)
 
 
 @dataclass
@@ -63,14 +62,19 @@ class Detection:
     forgotten: set[str] = field(default_factory=set)  # a person decided not to publish these
     acknowledged: list[tuple[str, str]] = field(default_factory=list)  # (key, new source hash)
     rehashed: list[tuple[str, str]] = field(default_factory=list)  # (key, new payload hash)
-    scope_keys: frozenset[str] = frozenset()  # every key within the filters
-    judged: set[str] = field(default_factory=set)  # keys whose rows were read
+    judged: Collection[str] = frozenset()  # keys within the filters whose rows were read
+    looked_for: frozenset[str] | None = None  # only these keys; None: every key
     sizes: dict[str, frozenset[str]] = field(default_factory=dict)  # good orders' size keys
     vanished: frozenset[str] | None = None  # known keys the source lacks; None: not a whole scope
     cut_keys: frozenset[str] = frozenset()  # keys whose actions --limit put off
     known_count: int = 0  # order lines MON_* knows on this board
     notices: tuple[str, ...] = ()
     limited_from: int | None = None  # order lines before --limit
+
+    def has_left(self, key: str) -> bool:
+        """Whether the source lacks an order that is in hand, or refused, or was looked for."""
+        asked = self.looked_for is None or key in self.looked_for
+        return self.vanished is not None and asked and key not in self.judged
 
     @property
     def warnings(self) -> int:
@@ -112,7 +116,6 @@ class Detector:
         self._source_url = source_url
         self._source_table = source_table
         self._reader = OrderReader(mapping, board.active_titles)
-        self._types = {title: column.type for title, column in board.columns.items()}
 
     def detect(self, request: Request) -> Detection:
         """Look at the source once, in one transaction.
@@ -121,32 +124,24 @@ class Detector:
             ConfigError: the source table is missing or lacks columns.
             Unreachable: a database cannot be read.
         """
-        with self.state.begin() as conn:
-            state = _State.read(conn, self.tables, self.board.board_id)
         found = Detection()
-        with (
-            closing(Database(self._source_url, read_only=True)) as database,
-            database.begin() as conn,
-        ):
-            shape = source.inspect_source(conn, self._source_table, self.mapping)
-            found.notices = shape.notices
-            self._refuse_lost_sizes(shape, state)
-            reader = source.open_reader(
-                conn, shape, self.mapping, request.filters, self._hash_seed()
-            )
-            scope = reader.scan(state.source_hashes)
-            found.rows, found.unchanged, found.vanished = (
-                scope.rows,
-                scope.unchanged,
-                scope.vanished,
-            )
-            found.scope_keys = reader.keys_in_scope()
-            narrowed = self._narrowed(request, state)
-            if narrowed is not None:
-                reader.narrow_to(narrowed)
-            rows = self._read(reader, found)
-        orders = self._judge(rows, found)
-        self._compare(orders, found, state, request)
+        with self.state.begin() as conn, self._source(request.filters) as reader:
+            state = KnownState.read(conn, self.tables, self.board.board_id)
+            found.known_count = state.known_count
+            found.notices = reader.shape.notices
+            self._refuse_lost_sizes(reader.shape, conn, state)
+            keys = self._narrowed(request, state)
+            scope, lost = self._look(reader, conn, state, keys)
+            found.rows, found.unchanged = scope.rows, scope.unchanged
+            found.judged, found.looked_for = scope.keys, keys
+            if request.filters.is_empty:
+                found.vanished = frozenset(lost - scope.keys)
+            judge = Judge(self.board, self.mapping)
+            for rows in self._read(reader, scope, found):
+                orders, refused_rows = judge.judge(rows)
+                found.refused += refused_rows
+                self._compare(orders, found, conn, state, request)
+            self._compare_vanished(found, conn, state, request)
         if request.filters.limit is not None and len(found.actions) > request.filters.limit:
             found.limited_from = len(found.actions)
             cut = found.actions[request.filters.limit :]
@@ -154,13 +149,37 @@ class Detector:
             found.actions = found.actions[: request.filters.limit]
         return found
 
-    def _refuse_lost_sizes(self, shape: SourceShape, state: _State) -> None:
+    @contextmanager
+    def _source(self, filters: Filters) -> Iterator[SourceReader]:
+        with (
+            closing(Database(self._source_url, read_only=True)) as database,
+            database.begin() as conn,
+        ):
+            shape = inspect_source(conn, self._source_table, self.mapping)
+            hash_seed = "\x1f".join(sorted(self.board.active_titles))
+            yield SourceReader(conn, shape, self.mapping, filters, hash_seed)
+
+    def _look(
+        self, reader: SourceReader, conn: Connection, state: KnownState,
+        keys: frozenset[str] | None,
+    ) -> tuple[Scope, Set[str]]:  # fmt: skip
+        """What has to be judged; and what may have left the source, if it is not among that."""
+        if keys is not None:
+            return reader.find(keys), keys
+        again = state.looked_at_again()
+        lost = state.unacknowledged(conn)
+        scope = reader.compare(state.hashes(conn, again, lost))
+        lost |= scope.lost
+        # A new row with the key of one that is known as it is.
+        scope.doubled |= reader.spell(state.known_among(conn, scope.keys) - lost)
+        return scope, lost
+
+    def _refuse_lost_sizes(self, shape: SourceShape, conn: Connection, state: KnownState) -> None:
         """A size column that is missing is no reason to take its pieces off the board."""
         keys = [size_key(name) for name in shape.absent_sizes]
         if not keys or not state.exists:
             return
-        with self.state.begin() as conn:
-            lost = known.sizes_with_pieces(conn, self.tables, self.board.board_id, keys)
+        lost = known.sizes_with_pieces(conn, self.tables, self.board.board_id, keys)
         if lost:
             raise ConfigError(
                 f"the source lacks the size column(s) {', '.join(lost[:10])}, and the board holds"
@@ -181,17 +200,14 @@ class Detector:
 
     def detect_orders(self, keys: frozenset[str]) -> list[OrderLine]:
         """The orders of `keys` as the source has them now, whatever the filters of the run."""
-        found = Detection()
-        with (
-            closing(Database(self._source_url, read_only=True)) as database,
-            database.begin() as conn,
-        ):
-            shape = source.inspect_source(conn, self._source_table, self.mapping)
-            reader = source.open_reader(conn, shape, self.mapping, Filters(), self._hash_seed())
-            reader.scan(())
-            reader.narrow_to(keys)
-            rows = self._read(reader, found)
-        return [order for order, _ in self._judge(rows, found)]
+        judge = Judge(self.board, self.mapping)
+        with self._source(Filters()) as reader:
+            scope = reader.find(keys)
+            return [
+                order
+                for rows in self._read(reader, scope, Detection())
+                for order, _ in judge.judge(rows)[0]
+            ]
 
     def whole_source(self, filters: Filters) -> tuple[list[OrderLine], list[RefusedRow]]:
         """Every order line within the filters, whatever the board would say to it.
@@ -199,21 +215,12 @@ class Detector:
         Returns:
             One order line per key, and the rows that are none or contradict each other.
         """
-        found = Detection()
-        with (
-            closing(Database(self._source_url, read_only=True)) as database,
-            database.begin() as conn,
-        ):
-            shape = source.inspect_source(conn, self._source_table, self.mapping)
-            reader = source.open_reader(conn, shape, self.mapping, filters, self._hash_seed())
-            reader.scan(())
-            rows = self._read(reader, found)
-        return resolve_duplicates(row for row, _ in rows)
+        with self._source(filters) as reader:
+            scope = reader.compare(())
+            batches = self._read(reader, scope, Detection())
+            return resolve_duplicates(row for rows in batches for row, _ in rows)
 
-    def _hash_seed(self) -> str:
-        return "\x1f".join(sorted(self.board.active_titles))
-
-    def _narrowed(self, request: Request, state: _State) -> frozenset[str] | None:
+    def _narrowed(self, request: Request, state: KnownState) -> frozenset[str] | None:
         keys = request.keys
         if request.only_failed:
             failed = frozenset(state.errors)
@@ -221,96 +228,38 @@ class Detector:
         return keys
 
     def _read(
-        self, reader: SourceReader, found: Detection
-    ) -> list[tuple[OrderLine | RefusedRow, str]]:
-        rows: list[tuple[OrderLine | RefusedRow, str]] = []
-        for raw, source_hash in reader.candidate_rows():
+        self, reader: SourceReader, scope: Scope, found: Detection
+    ) -> Iterator[list[JudgedRow]]:
+        """Rows that have to be judged, some at a time; those of one key come together."""
+        rows: list[JudgedRow] = []
+        doubled: list[JudgedRow] = []
+        for raw, source_hash in reader.rows():
             row = self._reader.read(raw)
             if row is None:
                 found.blank_rows += 1
                 continue
-            found.judged.add(row.order_key)
-            rows.append((row, source_hash))
-        return rows
-
-    def _judge(
-        self, rows: list[tuple[OrderLine | RefusedRow, str]], found: Detection
-    ) -> list[tuple[OrderLine, str]]:
-        """Sort out what cannot be sent, whatever the board holds."""
-        hashes = {row.order_key: source_hash for row, source_hash in reversed(rows)}
-        unique, refused_rows = resolve_duplicates(row for row, _ in rows)
-        found.refused += refused_rows
-        labels = self.labels_by_title()
-        room = self._label_room()
-        good: list[tuple[OrderLine, str]] = []
-        for order in unique:
-            refusals = columns.length_refusals(order, self._types)
-            refusals += columns.label_refusals(order, self.mapping, labels)
-            if not refusals:
-                refusals = self._over_cap(order, labels, room)
-            if refusals:
-                found.refused.append(_refuse(order, refusals))
-            else:
-                good.append((order, hashes[order.order_key]))
-        return good
+            (doubled if row.order_key in scope.doubled else rows).append((row, source_hash))
+            if len(rows) >= AT_ONCE:
+                yield rows
+                rows = []
+        yield rows
+        yield doubled
 
     def labels_by_title(self) -> dict[str, frozenset[str]]:
         """Labels each status or dropdown column offers now, the Size column included."""
-        by_title = {
-            title: frozenset(label.text for label in column.labels if label.active)
-            for title, column in self.board.columns.items()
-            if column.type in columns.LABEL_TYPES
-        }
-        size = self.board.subitem_label
-        if size.type in columns.LABEL_TYPES:
-            by_title[self.mapping.sizes.label_title] = frozenset(
-                label.text for label in size.labels if label.active
-            )
-        return by_title
-
-    def _label_room(self) -> dict[str, int]:
-        room = {
-            title: room_for_labels(column)
-            for title, column in self.board.columns.items()
-            if column.type in columns.LABEL_TYPES
-        }
-        size = self.board.subitem_label
-        if size.type in columns.LABEL_TYPES:
-            room[self.mapping.sizes.label_title] = room_for_labels(size)
-        return room
-
-    def _over_cap(
-        self, order: OrderLine, labels: dict[str, frozenset[str]], room: dict[str, int]
-    ) -> list[Refusal]:
-        """Refuse an order whose new labels no longer fit; else take their places."""
-        wanted = columns.missing_labels([order], self.mapping, labels)
-        size_title = self.mapping.sizes.label_title
-        if size_title in labels:
-            sizes = columns.missing_size_labels([order], self.mapping, labels[size_title])
-            if sizes:
-                wanted[size_title] = sizes
-        over = [title for title, new in wanted.items() if len(new) > room[title]]
-        if over:
-            return [columns.label_limit(title, sorted(wanted[title])[0]) for title in over]
-        for title, new in wanted.items():
-            room[title] -= len(new)
-            labels[title] = labels[title] | new
-        return []
+        return labels_by_title(self.board, self.mapping)
 
     def _compare(
-        self, orders: list[tuple[OrderLine, str]], found: Detection, state: _State,
-        request: Request,
+        self, orders: list[tuple[OrderLine, str]], found: Detection, conn: Connection,
+        state: KnownState, request: Request,
     ) -> None:  # fmt: skip
-        gone = found.vanished or frozenset()
-        if request.keys is not None:
-            gone &= request.keys
+        """What orders of the source need, of which the board may hold something."""
         wanted = [order.order_key for order, _ in orders]
-        with self.state.begin() as conn:
-            holds = state.known_orders(conn, [*wanted, *gone], self.mapping)
-        found.known_count = len(state.source_hashes)
+        holds = state.known_orders(conn, wanted, self.mapping)
         for order, source_hash in orders:
             key = order.order_key
-            found.sizes[key] = frozenset(line.size_key for line in order.sizes)
+            if key in state.errors:
+                found.sizes[key] = frozenset(line.size_key for line in order.sizes)
             if self._waits(key, order.customer, found, state):
                 continue
             there = holds.get(key)
@@ -326,15 +275,24 @@ class Detector:
             same = comparison.same_under_another_hash
             if there is not None and (same or is_acknowledged(order, there)):
                 found.acknowledged.append((key, source_hash))
-        for key in sorted(gone & holds.keys()):
-            self._vanished(holds[key], found, state, request)
+
+    def _compare_vanished(
+        self, found: Detection, conn: Connection, state: KnownState, request: Request
+    ) -> None:
+        """What the board holds and the source has no longer."""
+        gone = sorted(found.vanished or ())
+        for chunk in chunks(gone, AT_ONCE):
+            holds = state.known_orders(conn, chunk, self.mapping)
+            for key in chunk:
+                if key in holds:
+                    self._vanished(holds[key], found, state, request)
         if found.forgotten:
             found.notices += (
                 f"{len(found.forgotten)} order line(s) are left out: a person resolved their"
                 " errors as forget",
             )
 
-    def _waits(self, key: str, customer: str, found: Detection, state: _State) -> bool:
+    def _waits(self, key: str, customer: str, found: Detection, state: KnownState) -> bool:
         """Whether nothing can be said of an order now: in doubt, or taken out by a person."""
         if key in state.live.in_doubt:
             found.in_doubt[key] = customer
@@ -345,7 +303,7 @@ class Detector:
         return False
 
     def _vanished(
-        self, there: KnownOrder, found: Detection, state: _State, request: Request
+        self, there: KnownOrder, found: Detection, state: KnownState, request: Request
     ) -> None:
         """What the profile wants for an order that has left the source."""
         if self._waits(there.order_key, there.customer, found, state):
@@ -365,7 +323,7 @@ class Detector:
             found.acknowledged.append((there.order_key, VANISHED))
 
     def _add_action(
-        self, action: OrderAction, found: Detection, state: _State, request: Request
+        self, action: OrderAction, found: Detection, state: KnownState, request: Request
     ) -> None:
         """Keep an action unless an earlier refusal holds it, or parts of it, back."""
         key = action.order.order_key
@@ -410,91 +368,3 @@ class Detector:
             line.line.size_key == error.size_key and line.line.label in known
             for line in action.lines
         )
-
-
-@dataclass
-class _State:
-    """What the state tables say about a board, read in one transaction."""
-
-    tables: Tables
-    board_id: str
-    exists: bool
-    source_hashes: list[tuple[str, str]]
-    live: LiveKeys
-    errors: dict[str, list[OpenError]]
-    decided: dict[str, list[Decision]]
-    now: datetime
-
-    @classmethod
-    def read(cls, conn: Connection, tables: Tables, board_id: str) -> _State:
-        exists = bool(engine.columns_of(conn, tables.production.name))
-        errors: dict[str, list[OpenError]] = {}
-        decided: dict[str, list[Decision]] = {}
-        if exists:
-            for decision in refused.decisions(conn, tables, board_id):
-                decided.setdefault(decision.order_key, []).append(decision)
-            for error in refused.open_errors(conn, tables, board_id):
-                errors.setdefault(error.order_key, []).append(error)
-        live = LiveKeys(frozenset(), frozenset())
-        if exists:
-            live = staging.live_keys(conn, tables, board_id)
-        return cls(
-            tables=tables,
-            board_id=board_id,
-            exists=exists,
-            source_hashes=[
-                # What is refused or half-way is looked at again, also if its row is as it was.
-                (key, "" if key in errors or key in live.pending else digest)
-                for key, digest in (known.source_hashes(conn, tables, board_id) if exists else ())
-            ],
-            live=live,
-            errors=errors,
-            decided=decided,
-            now=engine.now(conn),
-        )
-
-    def known_orders(
-        self, conn: Connection, keys: Iterable[str], mapping: Mapping
-    ) -> dict[str, KnownOrder]:
-        if not self.exists:
-            return {}
-        return known.known_orders(conn, self.tables, self.board_id, list(keys), mapping)
-
-    def is_forgotten(self, key: str) -> bool:
-        """Whether a person has decided not to publish the order line any more."""
-        return any(
-            d.resolution is Resolution.FORGET and d.unit is Unit.ITEM
-            for d in self.decided.get(key, ())
-        )
-
-    def is_ignored(self, key: str, size_key: str, payload_hash: str) -> bool:
-        """Whether a person has decided to leave an order line ("") or size line as it is.
-
-        A refusal of ours that a person ignores is judged anew in every run, so it holds nothing.
-        One without a payload is about the item, whatever the order's data.
-        """
-        return any(
-            d.resolution is Resolution.FORGET
-            or (
-                d.payload_hash in (None, payload_hash)
-                and (d.from_monday or d.error_type in FOR_A_PERSON)
-            )
-            for d in self.decided.get(key, ())
-            if d.size_key == size_key
-        )
-
-    def holds(self, error: OpenError, payload_hash: str, *, again: bool) -> bool:
-        """Whether an open ERR row keeps this payload from being sent now."""
-        if error.error_type in FOR_A_PERSON:
-            return True
-        if not error.from_monday or again or error.payload_hash != payload_hash:
-            return False  # local refusals are judged anew in every run
-        if error.max_retries_reached:
-            return True
-        return error.next_try_at is not None and error.next_try_at > self.now
-
-
-def _refuse(order: OrderLine, refusals: list[Refusal]) -> RefusedRow:
-    return RefusedRow(
-        order.order_key, order.customer, tuple(refusals), order.original, order.payload_hash
-    )

@@ -12,6 +12,7 @@ from sqlalchemy import Column, MetaData, Table
 
 from order_sync.db import engine, source
 from order_sync.db.engine import Database
+from order_sync.db.source_reading import SourceReader
 from order_sync.errors import ConfigError
 from order_sync.rules.filters import Filters
 from order_sync.rules.order import OrderLine
@@ -43,19 +44,22 @@ def fill(shipped):
 
 @pytest.fixture
 def look(shipped):
-    """One look at the source: scope, keys, and (key, hash) of the candidates."""
+    """One look at the source: scope, keys, and (order, hash) of the rows to judge.
+
+    `known`: (key, hash) of what is known; `only`: look for these keys instead.
+    """
 
     def look(database, known=(), filters=EVERYTHING, only=None, table="ORDERS_UNIFIED"):
         read = OrderReader(shipped).read
         with database.begin() as conn:
             shape = source.inspect_source(conn, table, shipped)
-            reader = source.open_reader(conn, shape, shipped, filters, "seed")
-            scope = reader.scan(known)
-            keys = reader.keys_in_scope()
-            if only is not None:
-                reader.narrow_to(only)
-            found = [(read(row), digest) for row, digest in reader.candidate_rows()]
-        return scope, keys, found
+            reader = SourceReader(conn, shape, shipped, filters, "seed")
+            if only is None:
+                scope = reader.compare(sorted((digest, key) for key, digest in known))
+            else:
+                scope = reader.find(set(only))
+            found = [(read(row), digest) for row, digest in reader.rows()]
+        return scope, scope.keys, found
 
     return look
 
@@ -71,10 +75,11 @@ KEYS = [f"gre-{n}|m01y09|dean blue" for n in range(6)]
 def test_only_what_is_not_known_as_it_is_comes_out(database, fill, look):
     fill(database, ROWS)
     scope, keys, found = look(database)
-    assert (scope.rows, scope.unchanged, scope.vanished) == (6, 0, frozenset())
+    assert (scope.rows, scope.unchanged, scope.lost) == (6, 0, set())
     assert sorted(keys) == keys_of(found) == KEYS
-    known = [(row.order_key, digest) for row, digest in found] + [("gone", "x"), ("gone 2", "")]
-    assert look(database, known)[::2] == (type(scope)(6, 6, frozenset({"gone", "gone 2"})), [])
+    known = [(row.order_key, digest) for row, digest in found] + [("gone", "x"), ("gone 2", "0")]
+    scope, _, found = look(database, known)
+    assert (scope.rows, scope.unchanged, scope.lost, found) == (6, 6, {"gone", "gone 2"}, [])
 
     fill(database, [ROWS[0] | {"NOTES": ""}, ROWS[1] | {"M": 77}, *ROWS[2:]])
     scope, _, found = look(database, known)
@@ -90,8 +95,40 @@ def test_a_key_that_stands_twice_brings_all_its_rows_also_those_outside_the_filt
     twin = ROWS[1] | {"PO NUMBER": "other", "CUSTOMER STYLE": " m01y09 "}
     fill(database, [*ROWS, twin])
     scope, keys, found = look(database, filters=Filters(po="other"))
-    assert (scope.rows, scope.vanished, keys) == (1, None, {KEYS[1]})
+    assert (scope.rows, keys, scope.doubled) == (1, {KEYS[1]}, {KEYS[1]})
     assert keys_of(found) == [KEYS[1]] * 2
+
+
+def test_rows_that_are_alike_or_share_a_key_are_told_apart_from_single_ones(database, fill, look):
+    fill(database, [ROWS[0], ROWS[0], ROWS[1], ROWS[1] | {"NOTES": "twin"}, ROWS[2]])
+    scope, _, found = look(database)
+    assert scope.doubled == set(KEYS[:2])
+    assert keys_of(found) == sorted([*KEYS[:2], *KEYS[:2], KEYS[2]])
+    assert look(database, only=KEYS[:3])[0].doubled == set(KEYS[:2])
+
+
+def test_the_unchanged_row_of_a_key_comes_too_when_it_is_asked_for(database, fill, shipped):
+    fill(database, ROWS[:2])
+    with database.begin() as conn:
+        shape = source.inspect_source(conn, "ORDERS_UNIFIED", shipped)
+        reader = SourceReader(conn, shape, shipped, EVERYTHING, "seed")
+        reader.compare(())
+        known = sorted((digest, KEYS[n]) for n, (_, digest) in enumerate(reader.rows()))
+    fill(database, [*ROWS[:2], ROWS[0] | {"NOTES": "twin"}])
+    with database.begin() as conn:
+        reader = SourceReader(conn, shape, shipped, EVERYTHING, "seed")
+        assert reader.compare(known).keys == {KEYS[0]}
+        assert reader.spell({KEYS[0]}) == {KEYS[0]}
+        assert len(list(reader.rows())) == 2
+
+
+def test_known_hashes_in_another_order_stop_the_look(database, fill, shipped):
+    fill(database, ROWS)
+    with database.begin() as conn:
+        shape = source.inspect_source(conn, "ORDERS_UNIFIED", shipped)
+        reader = SourceReader(conn, shape, shipped, EVERYTHING, "seed")
+        with pytest.raises(ValueError, match="not sorted"):
+            reader.compare([("b", "x"), ("a", "y")])
 
 
 def test_a_view_is_read_like_a_table(database, fill, look):
@@ -206,7 +243,7 @@ CELLS = [None, "", " ", "a", "A", "a ", "b|c", "b\\", "N/A", "é", "e\u0301", "%
 @pytest.mark.parametrize(
     "filters", [EVERYTHING, Filters(po="1"), Filters(key="a"), Filters(customer="x")]
 )
-def test_both_ways_of_reading_find_the_same(server, file, fill, look, filters):
+def test_every_database_finds_the_same(server, file, fill, look, filters):
     rows = [
         order(number, style, PO_NUMBER=str(n % 3), CUSTOMER_NAME="xy"[n % 2])
         for n, (number, style) in enumerate(product(CELLS, CELLS))
@@ -220,8 +257,9 @@ def test_both_ways_of_reading_find_the_same(server, file, fill, look, filters):
         known = [(r.order_key, digest) for r, digest in found if times[r.order_key] == 1]
         fill(database, changed)
         scope, keys, found = look(database, known, filters)
+        counts = (scope.rows, scope.unchanged, scope.lost, scope.doubled)
         some = sorted(keys)[::5]
         narrowed = look(database, (), filters, only=some)[2]
-        seen.append((scope, keys, sorted(repr(r) for r, _ in found), keys_of(narrowed)))
+        seen.append((counts, keys, sorted(repr(r) for r, _ in found), keys_of(narrowed)))
     assert seen[0] == seen[1]
     assert len(seen[0][2]) > len(seen[0][3]) > 0

@@ -253,21 +253,21 @@ def test_an_error_closes_itself_when_the_row_is_sent(state, tables, shipped):
 
 
 @pytest.mark.parametrize(
-    ("judged", "still", "scope", "left"),
+    ("judged", "still", "has_left", "left"),
     [
-        ({"a"}, {("a", "", "unknown_label")}, None, ["a", "b"]),  # still wrong
-        ({"a"}, set(), None, ["b"]),  # repaired
-        (set(), set(), {"b"}, ["b"]),  # vanished from the whole source
-        (set(), set(), None, ["a", "b"]),  # outside the filters: nobody looked
+        ({"a"}, {("a", "", "unknown_label")}, "", ["a", "b"]),  # still wrong
+        ({"a"}, set(), "", ["b"]),  # repaired
+        (set(), set(), "a", ["b"]),  # vanished from the whole source
+        (set(), set(), "", ["a", "b"]),  # outside the filters: nobody looked
     ],
 )
 def test_a_local_refusal_closes_only_when_it_is_no_longer_true(
-    state, tables, shipped, judged, still, scope, left
+    state, tables, shipped, judged, still, has_left, left
 ):
     def work(conn):
         run = start(conn, tables, shipped)
         refused.store_errors(conn, tables, run, [error("a"), error("b")])
-        refused.close_stale(conn, tables, run, judged, still, scope)
+        refused.close_stale(conn, tables, run, judged, still, has_left.__contains__)
         return [key for key, _ in open_codes(conn, tables)]
 
     assert state.run(work) == left
@@ -277,7 +277,7 @@ def test_a_refusal_of_monday_is_not_closed_by_looking_at_the_source(state, table
     def work(conn):
         run = start(conn, tables, shipped)
         refused.store_errors(conn, tables, run, [error("a", request_id="r")])
-        refused.close_stale(conn, tables, run, {"a"}, set(), None)
+        refused.close_stale(conn, tables, run, {"a"}, set(), lambda _key: False)
         return open_codes(conn, tables)
 
     assert state.run(work) == [("a", "unknown_label")]

@@ -19,10 +19,13 @@ VALUES = st.one_of(
 
 
 def test_the_hash_of_a_known_payload_stays_what_it_is():
-    """Stored hashes decide what is sent: when this changes, PAYLOAD_VERSION must grow."""
+    """Stored hashes decide what is sent: when these change, their version must grow."""
     values = {"STYLE": "M01", "PRICE": Decimal("1.50"), "DATE": date(2025, 5, 20), "NOTES": None}
     assert payload_hash("M01 WHITE", "G 2025", values) == (
-        "114be57ff9bff6ec04d74ddba467f726b61c871501ca4430c9e50986ebf2eab1"
+        "77d0dd19f784f4a060e81158bda2742dcaaaa745f9cbc7693c935d73e048c999"
+    )
+    assert size_payload_hash("Size É", "É", 3) == (
+        "da0424e15f537345f7375d4ca0733cef5254ca72261447ffeae0591b7ec5f010"
     )
 
 

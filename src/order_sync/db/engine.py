@@ -222,6 +222,11 @@ def row_hash(
     return dialect_of(conn).row_hash(seed, columns)
 
 
+def bytewise(conn: Connection, text: ColumnElement[Any]) -> ColumnElement[Any]:
+    """`text` as ORDER BY sorts it byte by byte."""
+    return dialect_of(conn).bytewise(text)
+
+
 def one_of(
     conn: Connection, text: ColumnElement[str], values: Sequence[str]
 ) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -15,6 +15,8 @@ from order_sync.db.staging import Unit, chunks
 from order_sync.rules.comparing import KnownLine, KnownOrder
 from order_sync.rules.mapping import Mapping
 
+_CHUNK = 2_000  # rows fetched at a time
+
 
 def known_count(conn: Connection, tables: Tables, board_id: str) -> int:
     """How many order lines MON_* knows on this board."""
@@ -24,13 +26,39 @@ def known_count(conn: Connection, tables: Tables, board_id: str) -> int:
     ).scalar_one()
 
 
-def source_hashes(conn: Connection, tables: Tables, board_id: str) -> Iterable[tuple[str, str]]:
-    """(order_key, acknowledged source hash or "") of every known order line."""
+def source_hashes(conn: Connection, tables: Tables, board_id: str) -> Iterator[tuple[str, str]]:
+    """(acknowledged source hash, order_key) of known order lines, sorted by hash byte by byte.
+
+    Read as they are asked for, so that any number of them needs no memory.
+    """
     p = tables.production
-    rows = conn.execute(
-        select(p.c.order_key, func.coalesce(p.c.source_hash, "")).where(p.c.board_id == board_id)
+    query = (
+        select(p.c.source_hash, p.c.order_key)
+        .where(p.c.board_id == board_id, p.c.source_hash.is_not(None))
+        .order_by(engine.bytewise(conn, p.c.source_hash))
     )
-    return ((row[0], row[1]) for row in rows)
+    with conn.execute(query, execution_options={"yield_per": _CHUNK}) as rows:
+        for row in rows:
+            yield row[0], row[1]
+
+
+def unacknowledged_keys(conn: Connection, tables: Tables, board_id: str) -> set[str]:
+    """Known order lines of which not every part is acknowledged."""
+    p = tables.production
+    query = select(p.c.order_key).where(p.c.board_id == board_id, p.c.source_hash.is_(None))
+    return set(conn.execute(query).scalars())
+
+
+def keys_known(conn: Connection, tables: Tables, board_id: str, keys: Collection[str]) -> set[str]:
+    """Which of these order lines MON_* knows."""
+    p = tables.production
+    return {
+        key
+        for chunk in chunks(sorted(keys))
+        for key in conn.execute(
+            select(p.c.order_key).where(p.c.board_id == board_id, p.c.order_key.in_(chunk))
+        ).scalars()
+    }
 
 
 def known_orders(

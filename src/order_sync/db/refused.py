@@ -164,7 +164,7 @@ def close_rows(
 
 def close_stale(
     conn: Connection, tables: Tables, run: RunRef, judged: Collection[str],
-    still_refused: Collection[tuple[str, str, str]], scope_keys: Collection[str] | None,
+    still_refused: Collection[tuple[str, str, str]], has_left: Callable[[str], bool],
     unwanted: Callable[[str, str], bool] = lambda _key, _size: False,
 ) -> int:  # fmt: skip
     """Close refusals that are no longer true.
@@ -173,8 +173,7 @@ def close_stale(
         judged: order keys of the source rows this run has looked at.
         still_refused: (order_key, size_key, code) refused again in this run; size_key is "" for
             order lines.
-        scope_keys: every key of the source; None when the scope was not complete, so that
-            nothing can be called vanished.
+        has_left: whether the source lacks an order key, as far as this run can say.
         unwanted: whether an order line, as it is now, has no such size line.
 
     Returns:
@@ -193,7 +192,7 @@ def close_stale(
                 is_repaired = unwanted(row.order_key, size_key)
             else:
                 is_repaired = row.request_id is None and row.order_key in judged
-            if scope_keys is not None and row.order_key not in scope_keys:
+            if has_left(row.order_key):
                 gone.append(row.err_id)
             elif is_repaired:
                 repaired.append(row.err_id)

@@ -1,23 +1,15 @@
-"""Reads the orders table; never writes there.
-
-How its rows are read depends on what the database can do: `open_reader` knows.
-"""
+"""Finds the orders table and the profile's columns in it; `source_reading` reads its rows."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
 from order_sync.db import engine
-from order_sync.db.source_inside import InsideReader
-from order_sync.db.source_keys import Scope, SourceReader, SourceShape
-from order_sync.db.source_streamed import StreamedReader
+from order_sync.db.source_keys import SourceShape
 from order_sync.errors import ConfigError
-from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import Mapping
 from order_sync.rules.reading import needed_columns
 from order_sync.rules.values import key_part
-
-__all__ = ["Scope", "SourceReader", "SourceShape", "inspect_source", "open_reader"]
 
 
 def inspect_source(conn: Connection, table: str, mapping: Mapping) -> SourceShape:
@@ -26,7 +18,7 @@ def inspect_source(conn: Connection, table: str, mapping: Mapping) -> SourceShap
     Raises:
         ConfigError: the table does not exist, or lacks columns the profile needs.
     """
-    name, present = _find_table(conn, table)
+    schema, name, present = _find_table(conn, table)
     by_name = {key_part(column): column for column in reversed(present)} | {c: c for c in present}
     aliases = {column.source: column.source_aliases for column in mapping.columns}
     columns: dict[str, str] = {}
@@ -37,17 +29,18 @@ def inspect_source(conn: Connection, table: str, mapping: Mapping) -> SourceShap
                 columns[wanted] = actual
                 break
     absent = tuple(size for size in mapping.sizes.names if size not in columns)
-    return SourceShape(name, columns, _judge_missing(table, mapping, columns), absent)
+    return SourceShape(name, schema, columns, _judge_missing(table, mapping, columns), absent)
 
 
-def _find_table(conn: Connection, table: str) -> tuple[str, list[str]]:
+def _find_table(conn: Connection, table: str) -> tuple[str | None, str, list[str]]:
+    """(schema, name, columns); a dot belongs to the name if such a table exists."""
     found = engine.find_table(conn, table)
     if found is not None:
-        return engine.quoted(found[0]), found[1]
+        return None, *found
     schema, dot, bare = table.rpartition(".")
     found = engine.find_table(conn, bare, schema) if dot else None
     if found is not None:
-        return f"{engine.quoted(schema)}.{engine.quoted(found[0])}", found[1]
+        return schema, *found
     raise ConfigError(
         f"the source table {table} does not exist",
         hint="load a file with: order-sync load FILE, or set source.url and source.table",
@@ -80,14 +73,3 @@ def _judge_missing(table: str, mapping: Mapping, columns: dict[str, str]) -> tup
     if lacking:
         notices.append(f"{table} lacks {len(lacking)} of {len(sizes)} size columns: read as blank")
     return tuple(notices)
-
-
-def open_reader(
-    conn: Connection, shape: SourceShape, mapping: Mapping, filters: Filters, hash_seed: str
-) -> SourceReader:
-    """One consistent look at the source, inside the caller's transaction.
-
-    `hash_seed`: whatever besides the row decides what the board gets.
-    """
-    reader = InsideReader if engine.calls_python(conn) else StreamedReader
-    return reader(conn, shape, mapping, filters, hash_seed)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection
 
 from order_sync.db import batches, engine, events, refused, staging
@@ -44,7 +45,7 @@ def _store_refusals(conn: Connection, d: Delivery, found: Detection) -> None:
         conn, d.tables, d.run, found.judged,
         {(row.order_key, "", r.code) for row in found.refused for r in row.refusals}
         | {(error.order_key, error.size_key, error.error_type) for error in found.held},
-        found.scope_keys if found.vanished is not None else None,
+        found.has_left,
         lambda key, size: key in found.sizes and size not in found.sizes[key],
     )  # fmt: skip
 
@@ -75,7 +76,11 @@ def local_errors(rows: Iterable[RefusedRow], number_column: str) -> list[ErrorRo
 
 
 def as_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """JSON of whatever a source delivers; what JSON does not know becomes a text."""
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    except TypeError:  # half a surrogate pair, or an integer of more than 64 bits
+        return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _take_over(conn: Connection, d: Delivery, found: Detection) -> Carried:
@@ -84,15 +89,13 @@ def _take_over(conn: Connection, d: Delivery, found: Detection) -> Carried:
     Rows outside the filters, and rows of orders in doubt, stay as they are.
     """
     acting = {action.order.order_key for action in found.actions}
-    whole = found.vanished is not None
     dropped: list[StagedRow] = []
     notes: list[OrderEvent] = []
     for row in staging.pending_rows(conn, d.tables, d.run.board_id):
         key = row.order_key
         if key in found.in_doubt or key in found.cut_keys:
             continue
-        vanished = whole and key not in found.scope_keys
-        if key in acting or key in found.judged or vanished:
+        if key in acting or key in found.judged or found.has_left(key):
             dropped.append(row)
             why = "STAGED_ANEW" if key in acting else "DROPPED"
             notes.append(OrderEvent(key, why, size_key=row.size_key, batch_id=row.batch_id))

@@ -10,12 +10,15 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
+import orjson
+
 from order_sync.rules.order import OrderLine, Refusal, RefusedRow, Value
 from order_sync.rules.values import number_text
 
-PAYLOAD_VERSION = 1  # grows when equal orders would get another hash: every order is sent again
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+# They grow when equal payloads would get another hash. Order lines are then compared value by
+# value and need not be sent; size lines are sent again.
+ORDER_VERSION = 2
+SIZE_VERSION = 1
 
 
 def payload_hash(name: str, group: str, values: Dict[str, Value]) -> str:
@@ -25,13 +28,15 @@ def payload_hash(name: str, group: str, values: Dict[str, Value]) -> str:
     differs from an empty text and from a column that is not filled at all.
     """
     cells = [[title, _canonical(values[title])] for title in sorted(values)]
-    return _sha256([PAYLOAD_VERSION, "order", name, group, cells])
+    content = orjson.dumps([ORDER_VERSION, "order", name, group, cells])
+    return hashlib.sha256(content).hexdigest()
 
 
 @lru_cache(maxsize=65_536)
 def size_payload_hash(name: str, label: str, quantity: int) -> str:
     """SHA-256 (64 hex digits) of a size line as the board would get it."""
-    return _sha256([PAYLOAD_VERSION, "size", name, label, quantity])
+    content = json.dumps([SIZE_VERSION, "size", name, label, quantity], separators=(",", ":"))
+    return hashlib.sha256(content.encode("ascii")).hexdigest()
 
 
 def resolve_duplicates(
@@ -116,7 +121,3 @@ def _canonical(value: Value) -> object:
     if isinstance(value, date):
         return {"date": value.isoformat()}
     return str(value)
-
-
-def _sha256(content: object) -> str:
-    return hashlib.sha256(_encode(content).encode("ascii")).hexdigest()

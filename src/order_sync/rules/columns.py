@@ -111,19 +111,21 @@ def as_shown(board_type: str, value: Value) -> Value:
     """
     if value is None:
         return None
-    fits = {
-        "numbers": isinstance(value, Decimal),
-        "date": isinstance(value, date),
-        "status": isinstance(value, str),
-        "dropdown": isinstance(value, str),
-        "text": not isinstance(value, date),
-        "long_text": not isinstance(value, date),
-    }
-    if not fits.get(board_type, False):
+    if not isinstance(value, _HELD.get(board_type, ())):
         raise ValueError(f"a {board_type} column cannot hold a {type(value).__name__}")
     if isinstance(value, Decimal) and board_type != "numbers":
         return number_text(value)
     return value
+
+
+_HELD: dict[str, tuple[type, ...]] = {
+    "numbers": (Decimal,),
+    "date": (date,),
+    "status": (str,),
+    "dropdown": (str,),
+    "text": (str, Decimal),
+    "long_text": (str, Decimal),
+}
 
 
 def name_refusals(name: str, group: str) -> list[Refusal]:
@@ -187,7 +189,7 @@ def label_refusals(
 ) -> list[Refusal]:
     """`unknown_label` for each value the board does not offer and the profile does not create."""
     refusals = []
-    for title in titles_with(mapping, LabelPolicy.KNOWN):
+    for title in mapping.titles_by_policy[LabelPolicy.KNOWN]:
         value = order.values.get(title)
         if title in labels_by_title and isinstance(value, str):
             known = labels_by_title[title]
@@ -209,7 +211,7 @@ def missing_labels(
     """Item column title -> labels to create before these orders are sent; no empty sets."""
     wanted = [
         (title, labels_by_title[title])
-        for title in titles_with(mapping, LabelPolicy.CREATE)
+        for title in mapping.titles_by_policy[LabelPolicy.CREATE]
         if title in labels_by_title
     ]
     missing: dict[str, set[str]] = {}
@@ -228,12 +230,6 @@ def missing_size_labels(
     if mapping.sizes.labels is not LabelPolicy.CREATE:
         return set()
     return {size.label for order in orders for size in order.sizes} - labels
-
-
-@lru_cache(maxsize=32)
-def titles_with(mapping: Mapping, policy: LabelPolicy) -> tuple[str, ...]:
-    """Titles of the mapped text columns with this label policy."""
-    return tuple(column.title for column in mapping.columns if column.labels is policy)
 
 
 @lru_cache(maxsize=4096)

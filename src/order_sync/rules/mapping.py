@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 
 class Kind(StrEnum):
@@ -112,6 +113,14 @@ class Mapping:
     blank_rows: tuple[str, ...]  # a row whose columns named here are all blank is no order
     lookup: str  # source column of the key part an item is looked up by (AAG ORDER NUMBER)
     deleted: DeletedPolicy = DeletedPolicy.REPORT
+
+    @cached_property
+    def titles_by_policy(self) -> dict[LabelPolicy, tuple[str, ...]]:
+        """Titles of the mapped columns with each label policy."""
+        return {
+            policy: tuple(column.title for column in self.columns if column.labels is policy)
+            for policy in LabelPolicy
+        }
 
     def column_of(self, source: str) -> MappedColumn:
         """The mapped column filled from source column `source`.

@@ -72,9 +72,11 @@ class OrderReader:
     def __init__(self, mapping: Mapping, active_titles: frozenset[str] | None = None) -> None:
         self.mapping = mapping
         self._columns = [
-            (column, dict(column.values), active_titles is None or column.title in active_titles)
+            (column, column.source, dict(column.values), column.source == mapping.customer)
             for column in mapping.columns
+            if active_titles is None or column.title in active_titles
         ]
+        self._sources = [column.source for column in mapping.columns]
         self._aliased = [
             (column.source, column.source_aliases)
             for column in mapping.columns
@@ -165,11 +167,11 @@ class OrderReader:
 
     def _values(self, row: Row, customer: str | None, found: _Findings) -> dict[str, Value]:
         values: dict[str, Value] = {}
-        for column, replacements, active in self._columns:
-            if not active or column.source not in row:
+        for column, source, replacements, is_customer in self._columns:
+            if source not in row:
                 continue
-            raw = row[column.source]
-            if column.source == self.mapping.customer and customer is not None:
+            raw = row[source]
+            if is_customer and customer is not None:
                 raw = self._labels.get(key_part(customer), customer)
             if replacements and raw is not None:
                 raw = _replaced(raw, replacements)
@@ -210,11 +212,7 @@ class OrderReader:
         return group_title(self._display_names.get(key_part(name), name), season)
 
     def _original(self, row: Row, ordered: Iterable[_Size]) -> dict[str, object]:
-        original = {
-            column.source: row[column.source]
-            for column, _, _ in self._columns
-            if column.source in row
-        }
+        original = {source: row[source] for source in self._sources if source in row}
         for label, _, _ in ordered:
             original[label] = row[label]
         return original

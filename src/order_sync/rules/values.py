@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from order_sync.rules.order import Refusal, Warn
 
@@ -22,6 +23,9 @@ MAX_KEY = 500  # characters of an order key: what every database can index
 DECIMAL_PLACES = 4
 INTEGER_PLACES = 14  # DECIMAL(18,4) leaves 14 places before the point
 SIGNIFICANT_DIGITS = 15  # what survives a system that keeps numbers as 64-bit floats
+
+REMEMBERED = 16_384  # cells of a kind whose cleaned value is remembered: columns repeat themselves
+_SHORT = 64  # characters of a cell that is remembered
 
 _STEP = Decimal(1).scaleb(-DECIMAL_PLACES)
 _EXCEL_DAY_ZERO = date(1899, 12, 30)
@@ -37,6 +41,7 @@ _REMOVED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\u200b\u20
 
 _GROUPED = r"(?:[0-9]{1,3}(?:[, ][0-9]{3})+|[0-9]+)"
 _NUMBER = re.compile(rf"(?P<digits>(?:{_GROUPED}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{{1,6}})?)")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,11}(?:\.[0-9]{1,4})?")  # within all limits
 _QUANTITY = re.compile(rf"[-+]?{_GROUPED}(?:\.0*)?")
 _DATE = re.compile(
     r"(?P<year>[0-9]{4})(?P<sep>[-/]?)(?P<month>[0-9]{1,2})(?P=sep)(?P<day>[0-9]{1,2})"
@@ -55,6 +60,10 @@ def clean_text(raw: object) -> str | None:
     if raw is None:
         return None
     text = raw if type(raw) is str else _as_text(raw)
+    return _clean_short(text) if len(text) <= _SHORT else _clean(text)
+
+
+def _clean(text: str) -> str | None:
     if not (text.isascii() and text.isprintable()):
         text = _storable(text)
     text = text.strip()
@@ -70,6 +79,12 @@ def clean_number(raw: object) -> tuple[Decimal | None, Warn | None]:
     1234.50 and `7.5%` is 7.5. Parentheses mean negative. A comma that is no thousands
     separator (`12,50`) is not guessed at.
     """
+    if type(raw) is float or (type(raw) is str and len(raw) <= _SHORT):
+        return _number_of_cell(raw)
+    return _number(raw)
+
+
+def _number(raw: object) -> tuple[Decimal | None, Warn | None]:
     if isinstance(raw, bool):
         return None, _unreadable_number(raw)
     if isinstance(raw, (int, Decimal)):
@@ -79,6 +94,8 @@ def clean_number(raw: object) -> tuple[Decimal | None, Warn | None]:
         if text is None:
             # A float that is no number is a broken cell, the word NaN in a text an empty one.
             return None, _unreadable_number(raw) if isinstance(raw, float) else None
+        if _PLAIN_NUMBER.fullmatch(text):
+            return Decimal(text) or Decimal(0), None
         parsed = _parse_number(text)
         if parsed is None:
             return None, _unreadable_number(raw)
@@ -125,6 +142,11 @@ def clean_date(raw: object) -> tuple[date | None, Refusal | Warn | None]:
     text = clean_text(raw)
     if text is None:
         return None, None
+    return _date_of_text(text)
+
+
+@lru_cache(REMEMBERED)
+def _date_of_text(text: str) -> tuple[date | None, Refusal | Warn | None]:
     serial = _SERIAL.fullmatch(text)
     if serial and int(serial[1]) in _EXCEL_SERIALS:
         return _EXCEL_DAY_ZERO + timedelta(days=int(serial[1])), None
@@ -149,6 +171,10 @@ def number_text(number: Decimal) -> str:
 
 def key_part(text: str) -> str:
     """`text` as keys compare it: trimmed, no control characters, single blanks, casefolded."""
+    return _short_key_part(text) if len(text) <= _SHORT else _key_part(text)
+
+
+def _key_part(text: str) -> str:
     if text.isascii() and text.isprintable():
         return " ".join(text.split()).casefold()
     text = _storable(text)
@@ -294,3 +320,9 @@ def one_line(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.strip()
     return _storable(text).replace("\n", " ").strip()
+
+
+_clean_short = lru_cache(REMEMBERED)(_clean)
+_short_key_part = lru_cache(REMEMBERED)(_key_part)
+# Equal numbers and texts of different types are different cells.
+_number_of_cell = lru_cache(REMEMBERED, typed=True)(_number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, ClassVar
@@ -122,6 +122,10 @@ class Dialect(ABC):
         """
 
     @abstractmethod
+    def bytewise(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
+        """`text` as ORDER BY sorts it byte by byte."""
+
+    @abstractmethod
     def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         """Whether `text` is one of any number of values, character by character."""
 
@@ -132,6 +136,23 @@ class Dialect(ABC):
     @abstractmethod
     def hours_ago(self, hours: int) -> str:
         """SQL for the point in time `hours` ago, comparable with a stored one."""
+
+
+def cells_for_driver(
+    conn: Connection, table: Table, names: Sequence[str], rows: Iterable[dict[str, Any]]
+) -> Iterator[tuple[Any, ...]]:
+    """The cells of each row in the order of `names`, as the driver takes them."""
+    processors = [
+        (at, process)
+        for at, name in enumerate(names)
+        if (process := table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect))
+    ]
+    for row in rows:
+        cells = [row[name] for name in names]
+        for at, process in processors:
+            if cells[at] is not None:
+                cells[at] = process(cells[at])
+        yield tuple(cells)
 
 
 def quoted(identifier: str) -> str:

@@ -36,6 +36,7 @@ from sqlalchemy.exc import DBAPIError
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
     Dialect,
+    cells_for_driver,
     lock_held,
     quoted,
     unreachable,
@@ -215,23 +216,16 @@ class Postgres(Dialect):
         import psycopg  # noqa: PLC0415
 
         names = list(rows[0])
-        processors = [
-            table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect)
-            for name in names
-        ]
         target = quoted(table.name)
         if table.schema:
             target = f"{quoted(table.schema)}.{target}"
         statement = f"COPY {target} ({', '.join(quoted(n) for n in names)}) FROM STDIN"
-        columns = list(zip(names, processors, strict=True))
         driver = conn.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         try:
             with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-                for row in rows:
-                    copy.write_row(
-                        [process(row[name]) if process else row[name] for name, process in columns]
-                    )
+                for cells in cells_for_driver(conn, table, names, rows):
+                    copy.write_row(cells)
         except psycopg.Error as error:
             lost = driver.closed
             if lost:
@@ -279,6 +273,9 @@ class Postgres(Dialect):
     def row_hash(self, seed: str, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
         text = func.convert_to(literal(seed, Text) + self.row_text(columns), "UTF8")
         return func.encode(func.sha256(text), "hex").collate("C")
+
+    def bytewise(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
+        return text.collate("C")
 
     def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         return text == func.any(literal(list(values), postgresql.ARRAY(Text)))

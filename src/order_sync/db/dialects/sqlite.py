@@ -41,6 +41,7 @@ from sqlalchemy.pool import StaticPool
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
     Dialect,
+    cells_for_driver,
     lock_held,
     quoted,
     safe_url,
@@ -151,22 +152,11 @@ class Sqlite(Dialect):
 
     def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
         names = list(rows[0])
-        columns = [table.c[name] for name in names]
-        processors = [
-            c.type.dialect_impl(conn.dialect).bind_processor(conn.dialect) for c in columns
-        ]
         statement = (
             f"INSERT INTO {quoted(table.name)} ({', '.join(quoted(n) for n in names)}) "  # noqa: S608 - names come from our own tables
             f"VALUES ({', '.join('?' * len(names))})"
         )
-        values = [
-            tuple(
-                process(row[name]) if process else row[name]
-                for name, process in zip(names, processors, strict=True)
-            )
-            for row in rows
-        ]
-        conn.exec_driver_sql(statement, values)
+        conn.exec_driver_sql(statement, [*cells_for_driver(conn, table, names, rows)])
 
     def upsert(
         self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,
@@ -213,6 +203,9 @@ class Sqlite(Dialect):
             cells = [getattr(func, function)("", *cells[:MOST_CELLS]), *cells[MOST_CELLS:]]
         found: ColumnElement[str] = getattr(func, function)(seed, *cells, type_=Text())
         return found
+
+    def bytewise(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
+        return text  # columns are declared without another collation
 
     def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         listed = func.json_each(json.dumps(list(values))).table_valued("value")

@@ -1,0 +1,229 @@
+"""One consistent look at the source: which rows are not as the board is known to hold them.
+
+The database hashes its rows and sorts the hashes; the known hashes come sorted, too, from
+whatever database holds them. Both streams are walked side by side, so neither is ever in memory,
+and of a row that is as it was nothing but its hash leaves the database. Whole rows come only for
+the order keys that have to be judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, column, null, select
+from sqlalchemy import table as table_named
+from sqlalchemy.sql import quoted_name
+
+from order_sync.db import engine
+from order_sync.db.source_keys import (
+    SourceShape,
+    key_function,
+    key_inputs,
+    scope_function,
+    seed,
+)
+from order_sync.rules.filters import Filters
+from order_sync.rules.mapping import Mapping
+
+CHUNK = 2_000  # rows fetched at a time
+MOST_LISTED = 4  # keys are listed in a query while they are less than one in so many rows
+
+Known = tuple[str, str]  # (acknowledged source hash, order key)
+
+
+@dataclass
+class Scope:
+    """What a look at hashes and keys has found."""
+
+    rows: int = 0  # source rows within the filters
+    unchanged: int = 0  # known order lines whose source row is as it was
+    keys: set[str] = field(default_factory=set)  # order keys whose rows have to be judged
+    doubled: set[str] = field(default_factory=set)  # those that may stand more than once
+    lost: set[str] = field(default_factory=set)  # known keys whose row is not as it was, or gone
+
+
+class SourceReader:
+    """Reads the source inside the caller's transaction, as often as it is asked.
+
+    Args:
+        hash_seed: whatever besides the row decides what the board gets.
+    """
+
+    def __init__(
+        self, conn: Connection, shape: SourceShape, mapping: Mapping, filters: Filters,
+        hash_seed: str,
+    ) -> None:  # fmt: skip
+        self.shape = shape
+        self._conn = conn
+        self._whole = filters.is_empty
+        self._columns: dict[str, ColumnElement[Any]] = {
+            name: column(quoted_name(real, True)) for name, real in shape.columns.items()
+        }
+        schema = None if shape.schema is None else quoted_name(shape.schema, True)
+        self._table = table_named(quoted_name(shape.table, True), schema=schema)
+        scope_names, in_scope = scope_function(filters, mapping, shape)
+        key_names = key_inputs(mapping)
+        self._looked_at = list(dict.fromkeys([*key_names, *scope_names]))
+        self._key = _picking(key_function(mapping), self._looked_at, key_names)
+        self._scope_test = _picking(in_scope, self._looked_at, scope_names)
+        present = [self._columns[name] for name in key_names if name in self._columns]
+        self._raw_key = engine.row_text(conn, present)
+        self._hash = engine.row_hash(conn, seed(mapping, hash_seed), list(self._columns.values()))
+        self._raw: dict[str, list[str]] = {}  # order key -> its spellings in the source
+        self._rows = 0  # of the whole table
+
+    def compare(self, known: Iterable[Known]) -> Scope:
+        """Find the keys of all rows within the filters that are not known as they are.
+
+        Args:
+            known: sorted by hash, byte by byte.
+
+        Raises:
+            ValueError: a stream is not sorted, so that nothing it says can be trusted.
+        """
+        scope = Scope()
+        held = _Held(known, scope.lost)
+        last = ""
+        cells = [self._hash.label("os_hash"), self._raw_key, *self._cells(self._looked_at)]
+        for row in self._stream(select(*cells).select_from(self._table).order_by("os_hash")):
+            digest, raw_key, *looked_at = row
+            if digest < last:
+                raise ValueError("the database does not sort hashes byte by byte")
+            self._rows += 1
+            if not self._whole and not self._scope_test(looked_at):
+                continue
+            scope.rows += 1
+            if held.has(digest):
+                scope.unchanged += digest != last
+            else:
+                self._note(scope, self._key(looked_at), raw_key)
+            last = digest
+        held.finish()
+        if not self._whole:
+            self._spell(scope)
+        return scope
+
+    def find(self, keys: Collection[str]) -> Scope:
+        """Look for these keys only, within the filters; nothing is hashed."""
+        scope = Scope()
+        for row in self._key_rows():
+            self._rows += 1
+            if self._whole or self._scope_test(row[1:]):
+                scope.rows += 1
+                key = self._key(row[1:])
+                if key in keys:
+                    scope.keys.add(key)
+        self._spell(scope)
+        return scope
+
+    def spell(self, keys: Collection[str]) -> set[str]:
+        """Let `rows` bring every row of these keys, also those that are known as they are.
+
+        Returns:
+            Which of them stand more than once.
+        """
+        scope = Scope(keys=set(keys))
+        self._spell(scope)
+        return scope.doubled
+
+    def _spell(self, scope: Scope) -> None:
+        """Learn every spelling of the scope's keys, within the filters or not.
+
+        Whether a key stands twice is a question to the whole source.
+        """
+        if not scope.keys:
+            return
+        for key in scope.keys:
+            self._raw[key] = []
+        for row in self._key_rows():
+            key = self._key(row[1:])
+            if key in scope.keys:
+                self._note(scope, key, row[0])
+
+    def _note(self, scope: Scope, key: str, raw: str) -> None:
+        spellings = self._raw.setdefault(key, [])
+        if spellings:
+            scope.doubled.add(key)
+        if raw not in spellings:
+            spellings.append(raw)
+        scope.keys.add(key)
+
+    def rows(self) -> Iterator[tuple[dict[str, object], str]]:
+        """(source row by profile names, its source hash) of every key that was found."""
+        names = list(self._columns)
+        query = select(self._hash, *self._columns.values()).select_from(self._table)
+        if len(self._raw) * MOST_LISTED < self._rows:
+            spellings = [raw for found in self._raw.values() for raw in found]
+            query = query.where(engine.one_of(self._conn, self._raw_key, spellings))
+        pick = [names.index(n) if n in self._columns else None for n in self._looked_at]
+        for row in self._stream(query) if self._raw else ():
+            cells = row[1:]
+            looked_at = [None if at is None else cells[at] for at in pick]
+            if self._key(looked_at) in self._raw:
+                yield dict(zip(names, cells, strict=True)), row[0]
+
+    def _key_rows(self) -> Iterator[Sequence[Any]]:
+        """The raw key and the cells that keys and filters look at, of every row."""
+        return self._stream(
+            select(self._raw_key, *self._cells(self._looked_at)).select_from(self._table)
+        )
+
+    def _cells(self, names: Sequence[str]) -> list[ColumnElement[Any]]:
+        """Columns of the profile; NULL where the source has none."""
+        return [self._columns.get(name, null()) for name in names]
+
+    def _stream(self, query: Select[*tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
+        """Rows as they come, a chunk in memory at a time."""
+        with self._conn.execute(query, execution_options={"yield_per": CHUNK}) as result:
+            yield from result
+
+
+class _Held:
+    """The known hashes, asked in ascending order; what was never asked for goes to `lost`."""
+
+    def __init__(self, known: Iterable[Known], lost: set[str]) -> None:
+        self._known = iter(known)
+        self._lost = lost
+        self._next = next(self._known, None)
+        self._matched = ""
+
+    def has(self, digest: str) -> bool:
+        """Whether an order is known with this hash."""
+        if digest == self._matched:
+            return True
+        while self._next is not None and self._next[0] < digest:
+            self._lost.add(self._next[1])
+            self._advance()
+        if self._next is None or self._next[0] != digest:
+            return False
+        while self._next is not None and self._next[0] == digest:
+            self._advance()
+        self._matched = digest
+        return True
+
+    def finish(self) -> None:
+        """Call what was never asked for lost."""
+        while self._next is not None:
+            self._lost.add(self._next[1])
+            self._advance()
+
+    def _advance(self) -> None:
+        before, self._next = self._next, next(self._known, None)
+        if before is not None and self._next is not None and self._next[0] < before[0]:
+            raise ValueError("the known hashes are not sorted byte by byte")
+
+
+def _picking(
+    function: Callable[..., Any], names: Sequence[str], wanted: Sequence[str]
+) -> Callable[[Sequence[Any]], Any]:
+    """`function` of the cells called `wanted`, out of cells called `names`."""
+    if not wanted:
+        return lambda _cells: function()
+    if len(wanted) == 1:
+        at = names.index(wanted[0])
+        return lambda cells: function(cells[at])
+    pick = itemgetter(*(names.index(name) for name in wanted))
+    return lambda cells: function(*pick(cells))
