@@ -327,6 +327,9 @@ class Detector:
     ) -> None:
         """Keep an action unless an earlier refusal holds it, or parts of it, back."""
         key = action.order.order_key
+        if key not in state.errors and key not in state.decided and not request.only_failed:
+            found.actions.append(action)
+            return
         errors = [e for e in state.errors.get(key, []) if not self._label_is_there(e, action)]
         again = request.only_failed
         if action.change is ChangeType.DELETED and again and not errors:

@@ -86,6 +86,8 @@ class SourceReader:
         """
         scope = Scope()
         held = _Held(known, scope.lost)
+        if held.is_empty:
+            return self._find(None)
         last = ""
         cells = [self._hash.label("os_hash"), self._raw_key, *self._cells(self._looked_at)]
         for row in self._stream(select(*cells).select_from(self._table).order_by("os_hash")):
@@ -108,15 +110,20 @@ class SourceReader:
 
     def find(self, keys: Collection[str]) -> Scope:
         """Look for these keys only, within the filters; nothing is hashed."""
+        return self._find(keys)
+
+    def _find(self, keys: Collection[str] | None) -> Scope:
+        """Look for these keys, None: for every key."""
         scope = Scope()
         for row in self._key_rows():
             self._rows += 1
             if self._whole or self._scope_test(row[1:]):
                 scope.rows += 1
                 key = self._key(row[1:])
-                if key in keys:
-                    scope.keys.add(key)
-        self._spell(scope)
+                if keys is None or key in keys:
+                    self._note(scope, key, row[0])
+        if not self._whole:
+            self._spell(scope)
         return scope
 
     def spell(self, keys: Collection[str]) -> set[str]:
@@ -203,6 +210,11 @@ class _Held:
             self._advance()
         self._matched = digest
         return True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known at all."""
+        return self._next is None and not self._matched and not self._lost
 
     def finish(self) -> None:
         """Call what was never asked for lost."""

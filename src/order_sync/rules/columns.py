@@ -55,6 +55,8 @@ def wire_value(board_type: str, value: Value, label_ids: Dict[str, int] | None =
     """
     if value is None:
         return clear_value(board_type)
+    if board_type == "text" and type(value) is str:
+        return value
     shown = as_shown(board_type, value)
     if board_type == "date" and isinstance(shown, date):
         return {"date": shown.isoformat()}

@@ -147,11 +147,14 @@ def cells_for_driver(
         for at, name in enumerate(names)
         if (process := table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect))
     ]
+    before: dict[int, tuple[Any, Any]] = dict.fromkeys(range(len(names)), (None, None))
     for row in rows:
         cells = [row[name] for name in names]
         for at, process in processors:
-            if cells[at] is not None:
-                cells[at] = process(cells[at])
+            cell = cells[at]
+            if cell is not before[at][0]:  # one time stands in all rows of a batch
+                before[at] = (cell, process(cell))
+            cells[at] = before[at][1]
         yield tuple(cells)
 
 
