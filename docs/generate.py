@@ -477,6 +477,7 @@ _PURPOSE = {
     "groups": "The groups of each board, and those that are being made.",
     "requests": "Every HTTP request to monday.com. The token is never in it.",
     "events": "The biography of every order: what happened, when, in which run. Append-only.",
+    "source_marks": "How far each board has followed `source.changed_column`.",
     "schema_version": "Which shape the tables have.",
 }
 
@@ -568,7 +569,6 @@ _COLUMNS = {
     "MON_CustMasterSchedule.payload_hash": "fingerprint of what the board shows; empty: unsure",
     "MON_CustMasterSchedule_Subitems.payload_hash": "the same, of the size line",
     "pid": "process number",
-    "profile": "name of the profile",
     "profile_fingerprint": "fingerprint of the profile's content",
     "promotion_completed": "when the batch was promoted",
     "replays": "how often the same key was sent again after a doubt",
@@ -629,6 +629,12 @@ _COLUMNS = {
     "value": "the value it is about",
     "version": "version of order-sync",
     "MON_SchemaVersion.version": "number of the shape",
+    "basis": "what the mark depends on, as a digest: when it changes, every row is looked at",
+    "marked_at": "when the mark was made",
+    "profile": "name of the profile",
+    "passes": "runs since the last one that looked at every row",
+    "MON_SourceMarks.kind": "type of the value",
+    "MON_SourceMarks.value": "the highest value of the column that was seen",
     "success_percentage": "rows done, of all",
     "progress_percentage": "rows done or refused, of all",
     "age_seconds": "seconds since the batch began",

@@ -184,10 +184,7 @@ class _Adoption:
             )
 
     def _orders(self, d: Delivery) -> dict[str, OrderLine]:
-        source = self.settings.source
-        detector = Detector(
-            self.mapping, self.tables, self.database, source.url, source.table, d.board
-        )
+        detector = Detector(self.mapping, self.tables, self.database, self.settings.source, d.board)
         orders, refused = detector.whole_source(self.filters)
         self.report.refused = len(refused)
         return {order.order_key: order for order in orders}

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy import Connection
 
-from order_sync.db import known
+from order_sync.db import known, source_marks
 from order_sync.db.engine import Database
 from order_sync.db.refused import OpenError
 from order_sync.db.schema import Tables
 from order_sync.db.source import inspect_source
-from order_sync.db.source_keys import SourceShape
+from order_sync.db.source_keys import HASH_VERSION, SourceShape
+from order_sync.db.source_marks import Mark
 from order_sync.db.source_reading import Scope, SourceReader
 from order_sync.db.staging import Unit, chunks
 from order_sync.errors import ConfigError
@@ -42,6 +44,7 @@ from order_sync.rules.order import OrderLine, RefusedRow
 from order_sync.rules.reading import OrderReader
 from order_sync.rules.states import ChangeType
 from order_sync.rules.values import size_key
+from order_sync.settings import SourceSettings
 
 AT_ONCE = 2_000  # order lines judged and compared together
 LABEL_REFUSED = "label_refused"  # the board lacked a label that could not be created
@@ -70,6 +73,8 @@ class Detection:
     known_count: int = 0  # order lines MON_* knows on this board
     notices: tuple[str, ...] = ()
     limited_from: int | None = None  # order lines before --limit
+    filtered: bool = False  # filters kept some orders out
+    mark: Mark | None = None  # where the next look may start
 
     def has_left(self, key: str) -> bool:
         """Whether the source lacks an order that is in hand, or refused, or was looked for."""
@@ -98,6 +103,7 @@ class Request:
     filters: Filters
     keys: frozenset[str] | None = None  # only these, as far as the filters let them through
     only_failed: bool = False  # only keys with an open ERR row, whether it is due or not
+    full: bool = False  # look at every row, also at those nobody has touched
     # Keys whose known values are true although their hash is withdrawn: they were only moved.
     trusted: frozenset[str] = frozenset()
 
@@ -106,15 +112,18 @@ class Detector:
     """Compares source and state for one board."""
 
     def __init__(
-        self, mapping: Mapping, tables: Tables, state: Database, source_url: str,
-        source_table: str, board: BoardMap,
-    ) -> None:  # fmt: skip
+        self,
+        mapping: Mapping,
+        tables: Tables,
+        state: Database,
+        source: SourceSettings,
+        board: BoardMap,
+    ) -> None:
         self.mapping = mapping
         self.tables = tables
         self.state = state
         self.board = board
-        self._source_url = source_url
-        self._source_table = source_table
+        self._settings = source
         self._reader = OrderReader(mapping, board.active_titles)
 
     def detect(self, request: Request) -> Detection:
@@ -131,11 +140,15 @@ class Detector:
             found.notices = reader.shape.notices
             self._refuse_lost_sizes(reader.shape, conn, state)
             keys = self._narrowed(request, state)
-            scope, lost = self._look(reader, conn, state, keys)
+            mark = self._mark(conn, request, found) if keys is None else None
+            scope, lost = self._look(reader, conn, state, keys, mark)
             found.rows, found.unchanged = scope.rows, scope.unchanged
             found.judged, found.looked_for = scope.keys, keys
-            if request.filters.is_empty:
+            found.filtered = not request.filters.is_empty
+            if lost is not None and not found.filtered:
                 found.vanished = frozenset(lost - scope.keys)
+            if keys is None:
+                found.mark = self._next_mark(reader, request, mark)
             judge = Judge(self.board, self.mapping)
             for rows in self._read(reader, scope, found):
                 orders, refused_rows = judge.judge(rows)
@@ -152,27 +165,76 @@ class Detector:
     @contextmanager
     def _source(self, filters: Filters) -> Iterator[SourceReader]:
         with (
-            closing(Database(self._source_url, read_only=True)) as database,
+            closing(Database(self._settings.url, read_only=True)) as database,
             database.begin() as conn,
         ):
-            shape = inspect_source(conn, self._source_table, self.mapping)
+            shape = inspect_source(
+                conn, self._settings.table, self.mapping, self._settings.changed_column
+            )
             hash_seed = "\x1f".join(sorted(self.board.active_titles))
             yield SourceReader(conn, shape, self.mapping, filters, hash_seed)
 
     def _look(
         self, reader: SourceReader, conn: Connection, state: KnownState,
-        keys: frozenset[str] | None,
-    ) -> tuple[Scope, Set[str]]:  # fmt: skip
-        """What has to be judged; and what may have left the source, if it is not among that."""
+        keys: frozenset[str] | None, mark: Mark | None,
+    ) -> tuple[Scope, Set[str] | None]:  # fmt: skip
+        """What has to be judged; and what may have left the source, if it is not among that.
+
+        The latter is None when a row that has left cannot be seen.
+        """
         if keys is not None:
             return reader.find(keys), keys
         again = state.looked_at_again()
         lost = state.unacknowledged(conn)
+        if mark is not None:
+            since = source_marks.before(mark.value, self._settings.changed_overlap_s)
+            return reader.compare_since(since, partial(state.hashes_of, conn), again | lost), None
         scope = reader.compare(state.hashes(conn, again, lost))
         lost |= scope.lost
         # A new row with the key of one that is known as it is.
-        scope.doubled |= reader.spell(state.known_among(conn, scope.keys) - lost)
+        scope.doubled |= reader.spell(state.known_among(conn, scope.keys) - lost).doubled
         return scope, lost
+
+    def _mark(self, conn: Connection, request: Request, found: Detection) -> Mark | None:
+        """The mark this look may start from; None: it is one at every row."""
+        settings = self._settings
+        if settings.changed_column is None or request.full or not request.filters.is_empty:
+            return None
+        mark = source_marks.read(
+            conn, self.tables, self.board.board_id, self.mapping.name, self._basis()
+        )
+        if mark is None or mark.passes + 1 >= settings.full_pass_every:
+            return None
+        found.notices += (
+            f"looked at the rows changed since {mark.value} by {settings.changed_column};"
+            f" every row is looked at again in {settings.full_pass_every - mark.passes - 1} run(s)",
+        )
+        return mark
+
+    def _next_mark(self, reader: SourceReader, request: Request, mark: Mark | None) -> Mark | None:
+        """The mark to keep once all that was found is staged."""
+        whole = request.filters.is_empty and request.filters.limit is None
+        if self._settings.changed_column is None or not whole:
+            return None
+        newest = reader.newest()
+        if not source_marks.can_be_kept(newest):
+            return None
+        return Mark(newest, 0 if mark is None else mark.passes + 1)
+
+    def keep_mark(self, conn: Connection, found: Detection) -> None:
+        """Let the next run start from where this look ended."""
+        if found.mark is not None:
+            source_marks.store(
+                conn, self.tables, self.board.board_id, self.mapping.name, self._basis(),
+                found.mark,
+            )  # fmt: skip
+
+    def _basis(self) -> str:
+        settings = self._settings
+        return source_marks.basis_of(
+            HASH_VERSION, self.mapping.fingerprint, *sorted(self.board.active_titles),
+            settings.safe_url, settings.table, settings.changed_column or "",
+        )  # fmt: skip
 
     def _refuse_lost_sizes(self, shape: SourceShape, conn: Connection, state: KnownState) -> None:
         """A size column that is missing is no reason to take its pieces off the board."""

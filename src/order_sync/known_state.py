@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,8 +60,10 @@ class KnownState:
         )
 
     def looked_at_again(self) -> set[str]:
-        """What is refused or half-way is looked at in every run, also if its row is as it was."""
-        return set(self.errors) | self.live.pending | self.live.in_doubt
+        """What is refused, left out or half-way is looked at in every run, also if its row is as
+        it was: nothing of it need be known by its hash.
+        """
+        return set(self.errors) | set(self.decided) | self.live.pending | self.live.in_doubt
 
     def hashes(
         self, conn: Connection, again: set[str], unacknowledged: set[str]
@@ -85,6 +87,12 @@ class KnownState:
         if not self.exists:
             return set()
         return known.unacknowledged_keys(conn, self.tables, self.board_id)
+
+    def hashes_of(self, conn: Connection, keys: Collection[str]) -> dict[str, str]:
+        """order_key -> acknowledged source hash, of those among `keys` that have one."""
+        if not self.exists:
+            return {}
+        return known.source_hashes_of(conn, self.tables, self.board_id, keys)
 
     def known_among(self, conn: Connection, keys: set[str]) -> set[str]:
         """Which of these order lines the board is known to hold."""

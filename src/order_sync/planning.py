@@ -114,18 +114,19 @@ class _Look:
 
 def make_plan(
     settings: Settings, mapping: Mapping, filters: Filters, progress: Progress,
-    limits: Limits | None = None, out: Path | None = None,
+    limits: Limits | None = None, out: Path | None = None, full: bool = False,
 ) -> Plan:  # fmt: skip
     """Look at source, state and board; read-only everywhere.
 
     Args:
         out: where to write the plan for `sync --plan`.
+        full: look at every row of the source, whatever its column of changes says.
 
     Raises:
         SyncError: what would stop `sync` before its first write stops the plan, too; guards are
             told in the plan instead.
     """
-    planner = _Planner(settings, mapping, filters, limits or Limits(), out)
+    planner = _Planner(settings, mapping, filters, limits or Limits(), out, full)
     return asyncio.run(planner.plan(progress))
 
 
@@ -136,6 +137,7 @@ class _Planner:
     filters: Filters
     limits: Limits
     out: Path | None
+    full: bool
 
     async def plan(self, progress: Progress) -> Plan:
         tables = build_tables(self.mapping)
@@ -147,11 +149,8 @@ class _Planner:
                 with state.begin() as conn:
                     require_current(inspect_schema(conn, tables))
                 progress.step("comparing source and board")
-                detector = Detector(
-                    self.mapping, tables, state, self.settings.source.url,
-                    self.settings.source.table, board,
-                )  # fmt: skip
-                found = detector.detect(Request(self.filters))
+                detector = Detector(self.mapping, tables, state, self.settings.source, board)
+                found = detector.detect(Request(self.filters, full=self.full))
                 is_strange = is_strange_board(state, tables, board, info.items_count)
                 survey = Survey(found)
                 if info.items_count != 0 and not is_strange:

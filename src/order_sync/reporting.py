@@ -67,7 +67,7 @@ def count_report(
     """
     tables, run = d.tables, d.run
     counts = counting.count_run(conn, tables, run)
-    scope = None if first.vanished is not None else first.judged
+    scope = first.judged if first.filtered else None
     errors = counting.open_errors_of(conn, tables, run.board_id, scope)
     open_keys = set(acted) - {error.order_key for error in errors}
     unfinished = known.unacknowledged(conn, tables, run.board_id, open_keys)

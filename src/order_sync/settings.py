@@ -66,6 +66,21 @@ class SourceSettings(_Section):
         StringConstraints(strip_whitespace=True, min_length=1),
         Field(description="table or view of the orders, or schema.table"),
     ] = "ORDERS_UNIFIED"
+    changed_column: Annotated[
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None,
+        Field(description="column that grows when a row changes (timestamp, rowversion): rows"
+              " that were not touched since the last run are not looked at"),
+    ] = None  # fmt: skip
+    full_pass_every: Annotated[
+        int,
+        Field(ge=1, le=10_000,
+              description="with changed_column: every so many runs look at every row"),
+    ] = 10  # fmt: skip
+    changed_overlap_s: Annotated[
+        float,
+        Field(ge=0, le=604_800, description="with a changed_column of times: seconds to look back,"
+              " for transactions that are committed late"),
+    ] = 600  # fmt: skip
 
     @property
     def safe_url(self) -> str:

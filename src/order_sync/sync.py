@@ -66,12 +66,13 @@ class Order:
     limits: Limits
     plan: PlanFile | None
     waits: bool
+    full: bool
 
 
 def run_sync(
     settings: Settings, mapping: Mapping, filters: Filters, progress: Progress, *,
     command: str = "sync", only_failed: bool = False, limits: Limits | None = None,
-    plan: PlanFile | None = None, waits: bool = True,
+    plan: PlanFile | None = None, waits: bool = True, full: bool = False,
 ) -> RunReport:  # fmt: skip
     """Publish what differs, settle what is in doubt, and say what happened.
 
@@ -80,12 +81,15 @@ def run_sync(
         limits: guards: stop before the first write when more would happen.
         plan: do exactly what it says, or nothing; its filters replace `filters`.
         waits: for doubts that may not be settled yet; else they are left to the next run.
+        full: look at every row of the source, whatever its column of changes says.
 
     Raises:
         SyncError: the run stopped before its first write to the board.
     """
     filters = filters if plan is None else plan.filters
-    order = Order(settings, mapping, filters, command, only_failed, limits or Limits(), plan, waits)
+    order = Order(
+        settings, mapping, filters, command, only_failed, limits or Limits(), plan, waits, full
+    )
 
     def work(database: Database, tables: Tables, run: RunRef) -> RunReport:
         return asyncio.run(_Run(order, database, tables, run, progress).go())
@@ -160,9 +164,7 @@ class _Run:
         self.delivery = d
         for call in self.reads:
             d.saw_read(call)
-        detector = Detector(
-            mapping, self.tables, self.database, settings.source.url, settings.source.table, board
-        )
+        detector = Detector(mapping, self.tables, self.database, settings.source, board)
         crew = _Crew.of(d, detector, waits=self.order.waits)
         try:
             self.progress.step("recovering what an earlier run left")
@@ -210,7 +212,7 @@ class _Run:
             self.progress.step("comparing source and board")
             crew.detector.board = d.board
             only_failed = self.order.only_failed and number == 0
-            request = Request(self.order.filters, keys, only_failed, trusted)
+            request = Request(self.order.filters, keys, only_failed, self.order.full, trusted)
             found = await d.in_thread(crew.detector.detect, request)
             is_first = self.first is None
             if self.first is None:
@@ -284,7 +286,7 @@ class _Run:
             await crew.deliverer.deliver(batch_ids)
         except SyncError as error:
             d.stop(error)
-        await d.write(self._close_round, found, batch_ids, d.stopping)
+        await d.write(self._close_round, crew.detector, found, batch_ids, d.stopping)
 
     def _guard(self, survey: Survey, detector: Detector) -> bool:
         """Stop before the first write when more would happen, or something else, than was meant.
@@ -316,8 +318,9 @@ class _Run:
         return {kind: points for kind, (points, _) in means.items() if points is not None}
 
     def _close_round(
-        self, conn: Connection, found: Detection, batch_ids: list[str], stopping: SyncError | None
-    ) -> None:
+        self, conn: Connection, detector: Detector, found: Detection, batch_ids: list[str],
+        stopping: SyncError | None,
+    ) -> None:  # fmt: skip
         """Source hashes advance only for orders all of whose parts are acknowledged."""
         tables, board_id = self.tables, self.run.board_id
         keys = [action.order.order_key for action in found.actions]
@@ -330,6 +333,8 @@ class _Run:
         ]
         known.store_hashes(conn, tables, board_id, found.rehashed)
         known.acknowledge_source(conn, tables, board_id, [*done, *found.acknowledged])
+        if stopping is None:
+            detector.keep_mark(conn, found)
         paused = stopping is not None and stopping.exit_code is ExitCode.PAUSED
         for batch_id in batch_ids:
             batches.close_batch(

@@ -45,6 +45,11 @@ NoWait = Annotated[
     typer.Option("--no-wait", help="Leave rows without a certain answer to the next run: exit 3"
                  " now instead of waiting until they may be looked up."),
 ]  # fmt: skip
+Full = Annotated[
+    bool,
+    typer.Option("--full", help="Look at every row, also at those source.changed_column says"
+                 " nobody has touched."),
+]  # fmt: skip
 Kestra = Annotated[
     bool,
     typer.Option("--kestra", help="Print outputs and metrics as Kestra reads them, and no more."),
@@ -69,21 +74,27 @@ def plan(
     max_creates: MaxCreates = None,
     max_calls: MaxCalls = None,
     max_removals: MaxRemovals = DEFAULT_REMOVALS,
+    full: Full = False,
     kestra: Kestra = False,
 ) -> int:
     """Show what a sync would do and cost. Writes nothing anywhere."""
     from order_sync.guards import Limits
 
     speak_kestra(session, kestra)
-    return _plan(session, Limits(max_creates, max_calls, max_removals), diff=diff, out=out)
+    limits = Limits(max_creates, max_calls, max_removals)
+    return _plan(session, limits, diff=diff, out=out, full=full)
 
 
-def _plan(session: Session, limits: Limits, *, diff: bool = False, out: Path | None = None) -> int:
+def _plan(
+    session: Session, limits: Limits, *, diff: bool = False, out: Path | None = None, full: bool
+) -> int:
     from order_sync.cli.show_plan import plan_parts
     from order_sync.planning import make_plan
 
     with _watched(session) as progress:
-        made = make_plan(session.settings, session.profile, session.filters, progress, limits, out)
+        made = make_plan(
+            session.settings, session.profile, session.filters, progress, limits, out, full=full
+        )
     if session.kestra:
         tell_plan(made, out)
         return 0
@@ -106,6 +117,7 @@ def sync(
     max_creates: MaxCreates = None,
     max_calls: MaxCalls = None,
     max_removals: MaxRemovals = DEFAULT_REMOVALS,
+    full: Full = False,
     no_wait: NoWait = False,
     kestra: Kestra = False,
 ) -> int:  # fmt: skip
@@ -116,13 +128,16 @@ def sync(
     speak_kestra(session, kestra)
     limits = Limits(max_creates, max_calls, max_removals)
     if plan_file is None:
-        return _plan(session, limits) if dry_run else _run(session, limits, waits=not no_wait)
+        if dry_run:
+            return _plan(session, limits, full=full)
+        return _run(session, limits, waits=not no_wait, full=full)
     if dry_run or session.filters != Filters():
         raise ConfigError(
             "--plan takes the filters of the plan and does it: leave out filters and --dry-run",
             hint="to look at a plan again: order-sync plan --diff with the filters you need",
         )
-    return _run(session, limits, planned=read_plan(plan_file), waits=not no_wait)
+    plan = read_plan(plan_file)
+    return _run(session, limits, planned=plan, waits=not no_wait, full=full)
 
 
 def retry(
@@ -143,7 +158,7 @@ def retry(
 
 def _run(
     session: Session, limits: Limits, *, only_failed: bool = False,
-    planned: PlanFile | None = None, waits: bool,
+    planned: PlanFile | None = None, waits: bool, full: bool = False,
 ) -> int:  # fmt: skip
     from order_sync.cli.show_runs import report_parts
     from order_sync.sync import run_sync
@@ -160,6 +175,7 @@ def _run(
             limits=limits,
             plan=planned,
             waits=waits,
+            full=full,
         )
     if session.kestra:
         tell_report(session, report)

@@ -42,6 +42,22 @@ def source_hashes(conn: Connection, tables: Tables, board_id: str) -> Iterator[t
             yield row[0], row[1]
 
 
+def source_hashes_of(
+    conn: Connection, tables: Tables, board_id: str, keys: Collection[str]
+) -> dict[str, str]:
+    """order_key -> acknowledged source hash, of those among `keys` that have one."""
+    p = tables.production
+    return {
+        row.order_key: row.source_hash
+        for chunk in chunks(sorted(keys))
+        for row in conn.execute(
+            select(p.c.order_key, p.c.source_hash).where(
+                p.c.board_id == board_id, p.c.order_key.in_(chunk), p.c.source_hash.is_not(None)
+            )
+        )
+    }
+
+
 def unacknowledged_keys(conn: Connection, tables: Tables, board_id: str) -> set[str]:
     """Known order lines of which not every part is acknowledged."""
     p = tables.production

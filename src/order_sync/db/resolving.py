@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, or_, select, true, update
 
-from order_sync.db import engine, refused, runs, staging
+from order_sync.db import engine, refused, runs, source_marks, staging
 from order_sync.db.events import OrderEvent, add_events
 from order_sync.db.runs import RunRef
 from order_sync.db.schema import Tables
@@ -104,6 +104,7 @@ def resolve(
     filters = {"key": choice.key, "as": choice.resolution, "code": choice.code,
                "size": choice.size_key}  # fmt: skip
     run = runs.start_run(conn, tables, mapping, COMMAND, filters, board_id)
+    source_marks.forget(conn, tables, board_id)  # what was held back may have been touched long ago
     for order in found:
         _decide(conn, tables, run, choice, order)
     if choice.resolution in _FORGETS:

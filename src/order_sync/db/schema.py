@@ -65,6 +65,7 @@ class Tables:
     groups: Table
     requests: Table
     events: Table
+    source_marks: Table
 
 
 def build_tables(mapping: Mapping) -> Tables:
@@ -82,6 +83,17 @@ def build_tables(mapping: Mapping) -> Tables:
             Column("part", short_text(200), primary_key=True),
             Column("version", Integer, nullable=False),
             Column("installed_at", UtcDateTime, nullable=False),
+        ),
+        source_marks=Table(
+            "MON_SourceMarks",
+            meta,
+            Column("board_id", id_text(), primary_key=True),
+            Column("profile", short_text(200), primary_key=True),
+            Column("basis", short_text(64), nullable=False),
+            Column("kind", short_text(20), nullable=False),
+            Column("value", long_text(), nullable=False),
+            Column("passes", Integer, nullable=False),
+            Column("marked_at", UtcDateTime, nullable=False),
         ),
         staging=staging,
         staging_subitems=_staging_subitems(meta, mapping, staging),

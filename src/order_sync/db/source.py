@@ -12,8 +12,10 @@ from order_sync.rules.reading import needed_columns
 from order_sync.rules.values import key_part
 
 
-def inspect_source(conn: Connection, table: str, mapping: Mapping) -> SourceShape:
-    """Find the profile's columns in the source.
+def inspect_source(
+    conn: Connection, table: str, mapping: Mapping, changed_column: str | None = None
+) -> SourceShape:
+    """Find the profile's columns, and the column of changes, in the source.
 
     Raises:
         ConfigError: the table does not exist, or lacks columns the profile needs.
@@ -29,7 +31,16 @@ def inspect_source(conn: Connection, table: str, mapping: Mapping) -> SourceShap
                 columns[wanted] = actual
                 break
     absent = tuple(size for size in mapping.sizes.names if size not in columns)
-    return SourceShape(name, schema, columns, _judge_missing(table, mapping, columns), absent)
+    changed = None
+    if changed_column is not None:
+        changed = by_name.get(changed_column, by_name.get(key_part(changed_column)))
+        if changed is None:
+            raise ConfigError(
+                f'the source table {table} has no column "{changed_column}"',
+                hint="correct source.changed_column, or leave it out",
+            )
+    notices = _judge_missing(table, mapping, columns)
+    return SourceShape(name, schema, columns, notices, absent, changed)
 
 
 def _find_table(conn: Connection, table: str) -> tuple[str | None, str, list[str]]:

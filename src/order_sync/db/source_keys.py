@@ -21,6 +21,7 @@ class SourceShape:
     columns: dict[str, str]  # name in the profile -> name in the table
     notices: tuple[str, ...]
     absent_sizes: tuple[str, ...]  # size columns of the profile the table lacks
+    changed: str | None = None  # the column that grows when a row changes
 
 
 def key_inputs(mapping: Mapping) -> list[str]:

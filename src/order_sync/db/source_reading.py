@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, column, null, select
+from sqlalchemy import ColumnElement, Connection, Select, column, func, literal, null, or_, select
 from sqlalchemy import table as table_named
 from sqlalchemy.sql import quoted_name
 
@@ -105,8 +106,47 @@ class SourceReader:
             last = digest
         held.finish()
         if not self._whole:
-            self._spell(scope)
+            scope.doubled = self.spell(scope.keys).doubled
         return scope
+
+    def compare_since(
+        self, mark: object, hashes_of: Callable[[Collection[str]], dict[str, str]],
+        always: Collection[str],
+    ) -> Scope:  # fmt: skip
+        """Like `compare`, of the rows that were touched since `mark` and those of some keys.
+
+        Whether a known row has left the source cannot be seen.
+
+        Args:
+            mark: a value of the column of changes; rows with this value and with none count.
+            hashes_of: acknowledged source hashes of order keys, as far as they have one.
+            always: keys to judge whether they were touched or not.
+        """
+        scope = Scope()
+        changed = self._changed_column()
+        query = select(self._hash, *self._cells(self._looked_at)).select_from(self._table)
+        touched = self._stream(query.where(or_(changed >= literal(mark), changed.is_(None))))
+        wanted = set(always)
+        while rows := list(islice(touched, CHUNK)):
+            scope.rows += len(rows)
+            digests = [(self._key(row[1:]), row[0]) for row in rows]
+            keys = {key for key, _ in digests}
+            known = hashes_of(keys)
+            new = {key for key, digest in digests if known.get(key) != digest}
+            scope.unchanged += len(keys - new)
+            wanted |= new
+        found = self.spell(wanted)
+        scope.keys, scope.doubled = found.keys, found.doubled
+        return scope
+
+    def newest(self) -> object | None:
+        """The highest value of the column of changes; None when it has none."""
+        query = select(func.max(self._changed_column())).select_from(self._table)
+        return self._conn.execute(query).scalar()
+
+    def _changed_column(self) -> ColumnElement[Any]:
+        assert self.shape.changed is not None
+        return column(quoted_name(self.shape.changed, True))
 
     def find(self, keys: Collection[str]) -> Scope:
         """Look for these keys only, within the filters; nothing is hashed."""
@@ -123,32 +163,27 @@ class SourceReader:
                 if keys is None or key in keys:
                     self._note(scope, key, row[0])
         if not self._whole:
-            self._spell(scope)
+            scope.doubled = self.spell(scope.keys).doubled
         return scope
 
-    def spell(self, keys: Collection[str]) -> set[str]:
-        """Let `rows` bring every row of these keys, also those that are known as they are.
-
-        Returns:
-            Which of them stand more than once.
-        """
-        scope = Scope(keys=set(keys))
-        self._spell(scope)
-        return scope.doubled
-
-    def _spell(self, scope: Scope) -> None:
-        """Learn every spelling of the scope's keys, within the filters or not.
+    def spell(self, keys: Collection[str]) -> Scope:
+        """Let `rows` bring every row of these keys, within the filters or not, changed or not.
 
         Whether a key stands twice is a question to the whole source.
+
+        Returns:
+            Which of the keys the source has, and which stand more than once.
         """
-        if not scope.keys:
-            return
-        for key in scope.keys:
-            self._raw[key] = []
-        for row in self._key_rows():
+        found = Scope()
+        for key in keys:
+            self._raw.pop(key, None)
+        for row in self._key_rows() if keys else ():
+            found.rows += 1
             key = self._key(row[1:])
-            if key in scope.keys:
-                self._note(scope, key, row[0])
+            if key in keys:
+                self._note(found, key, row[0])
+        self._rows = max(self._rows, found.rows)
+        return found
 
     def _note(self, scope: Scope, key: str, raw: str) -> None:
         spellings = self._raw.setdefault(key, [])

@@ -10,8 +10,6 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-import orjson
-
 from order_sync.rules.order import OrderLine, Refusal, RefusedRow, Value
 from order_sync.rules.values import number_text
 
@@ -27,9 +25,12 @@ def payload_hash(name: str, group: str, values: Dict[str, Value]) -> str:
     Independent of the order of the columns; 1, 1.0 and 1.00 are one number; an empty cell
     differs from an empty text and from a column that is not filled at all.
     """
-    cells = [[title, _canonical(values[title])] for title in sorted(values)]
-    content = orjson.dumps([ORDER_VERSION, "order", name, group, cells])
-    return hashlib.sha256(content).hexdigest()
+    parts = ["order", name, group]
+    for title in sorted(values):
+        parts += (title, _canonical(values[title]))
+    # With its length before it, no part runs into the next.
+    content = f"{ORDER_VERSION}|" + "".join([f"{len(part)}:{part}" for part in parts])
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @lru_cache(maxsize=65_536)
@@ -112,12 +113,12 @@ def _whole_payload(order: OrderLine) -> tuple[object, ...]:
     return order.payload_hash, order.cancelled, sizes
 
 
-def _canonical(value: Value) -> object:
-    """`value` for JSON, with its kind: the number 1 is not the text "1"."""
-    if value is None or type(value) is str:
-        return value
+def _canonical(value: Value) -> str:
+    """`value` with its kind: the number 1 is not the text "1", nor is either an empty cell."""
+    if value is None:
+        return "-"
     if isinstance(value, Decimal):
-        return {"number": number_text(value)}
+        return f"n{number_text(value)}"
     if isinstance(value, date):
-        return {"date": value.isoformat()}
-    return str(value)
+        return f"d{value.isoformat()}"
+    return f"t{value}"
