@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
@@ -73,7 +73,9 @@ class SourceReader:
         present = [self._columns[name] for name in key_names if name in self._columns]
         self._raw_key = engine.row_text(conn, present)
         self._hash = engine.row_hash(conn, seed(mapping, hash_seed), list(self._columns.values()))
-        self._raw: dict[str, list[str]] = {}  # order key -> its spellings in the source
+        # Order key -> its spelling in the source; and further spellings of the same key.
+        self._raw: dict[str, str] = {}
+        self._others: dict[str, set[str]] = {}
         self._rows = 0  # of the whole table
 
     def compare(self, known: Iterable[Known]) -> Scope:
@@ -177,6 +179,7 @@ class SourceReader:
         found = Scope()
         for key in keys:
             self._raw.pop(key, None)
+            self._others.pop(key, None)
         for row in self._key_rows() if keys else ():
             found.rows += 1
             key = self._key(row[1:])
@@ -186,19 +189,21 @@ class SourceReader:
         return found
 
     def _note(self, scope: Scope, key: str, raw: str) -> None:
-        spellings = self._raw.setdefault(key, [])
-        if spellings:
-            scope.doubled.add(key)
-        if raw not in spellings:
-            spellings.append(raw)
         scope.keys.add(key)
+        first = self._raw.get(key)
+        if first is None:
+            self._raw[key] = raw
+            return
+        scope.doubled.add(key)
+        if raw != first:
+            self._others.setdefault(key, set()).add(raw)
 
     def rows(self) -> Iterator[tuple[dict[str, object], str]]:
         """(source row by profile names, its source hash) of every key that was found."""
         names = list(self._columns)
         query = select(self._hash, *self._columns.values()).select_from(self._table)
         if len(self._raw) * MOST_LISTED < self._rows:
-            spellings = [raw for found in self._raw.values() for raw in found]
+            spellings = [*self._raw.values(), *chain.from_iterable(self._others.values())]
             query = query.where(engine.one_of(self._conn, self._raw_key, spellings))
         pick = [names.index(n) if n in self._columns else None for n in self._looked_at]
         for row in self._stream(query) if self._raw else ():

@@ -18,7 +18,7 @@ NAME = "Name"  # how changes of the item's (or subitem's) name are listed beside
 GROUP = "Group"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KnownLine:
     """A size line the board holds; hash None: the board may show something else."""
 
@@ -30,7 +30,7 @@ class KnownLine:
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class KnownOrder:
     """An order line the board holds; hash None: the board may show something else."""
 
@@ -46,7 +46,7 @@ class KnownOrder:
     lines: Dict[str, KnownLine] = field(default_factory=dict)  # size_key -> line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LineAction:
     """What a size line needs."""
 
@@ -57,7 +57,7 @@ class LineAction:
     before: int | None = None  # pieces the board is known to show
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderAction:
     """What an order line needs; `operation` None: only its size lines need something."""
 
@@ -86,7 +86,7 @@ class OrderAction:
         return (self.operation,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The change of an order line and what to do about it."""
 

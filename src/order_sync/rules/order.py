@@ -10,7 +10,7 @@ from decimal import Decimal
 Value = str | Decimal | date | None  # a cleaned value; None is an empty cell
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a row cannot be sent, in words a planner can act on."""
 
@@ -21,7 +21,7 @@ class Refusal:
     error_class: str = "data"  # data | label | board | api | unknown
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Warn:
     """Something odd that does not stop the order."""
 
@@ -31,7 +31,7 @@ class Warn:
     value: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SizeLine:
     """One size of an order line with a quantity above zero."""
 
@@ -42,7 +42,7 @@ class SizeLine:
     payload_hash: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OrderLine:
     """A source row, cleaned: what the board should show."""
 
@@ -54,11 +54,11 @@ class OrderLine:
     sizes: tuple[SizeLine, ...]  # empty when cancelled
     cancelled: bool
     payload_hash: str  # of name, group and values; each size line has its own
-    original: Dict[str, object]  # the source row as read, mapped columns only
+    original: Dict[str, object]  # the source row as read: mapped columns that are filled
     warnings: tuple[Warn, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RefusedRow:
     """A source row that cannot be sent."""
 

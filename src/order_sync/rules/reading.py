@@ -212,7 +212,9 @@ class OrderReader:
         return group_title(self._display_names.get(key_part(name), name), season)
 
     def _original(self, row: Row, ordered: Iterable[_Size]) -> dict[str, object]:
-        original = {source: row[source] for source in self._sources if source in row}
+        original = {
+            source: cell for source in self._sources if (cell := row.get(source)) is not None
+        }
         for label, _, _ in ordered:
             original[label] = row[label]
         return original
