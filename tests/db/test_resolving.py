@@ -280,7 +280,7 @@ def test_recreating_a_size_line_leaves_the_item_and_looks_at_it_again(
     order = resolve("recreate")[0]
     assert (order.sizes, order.item_id, order.size_lines) == (("m",), None, 1)
     assert held(conn, tables) == (["77"], ["77-l"])
-    assert dict(known.source_hashes(conn, tables, BOARD)) == {KEY: ""}
+    assert known.unacknowledged_keys(conn, tables, BOARD) == {KEY}
     assert events(conn, tables, "RESOLVED") == [("RESOLVED", KEY, "m", "recreate by anna")]
 
 
@@ -374,7 +374,7 @@ def test_what_waits_to_be_sent_of_a_forgotten_item_is_dropped(
     conn, tables, run, refuse, resolve, resolution
 ):
     batch = stage_items(conn, tables, run, KEY, OTHER)
-    parent = staging.staged_ids(conn, tables, BOARD, [batch])[KEY]
+    parent = staging.staged_ids(conn, tables, batch, 0)[KEY]
     lines = [line_row(conn, run, batch, KEY, "M", parent)]
     assert staging.stage_rows(conn, tables.staging_subitems, lines) == []
     refuse(code=GONE)

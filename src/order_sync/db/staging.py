@@ -100,15 +100,11 @@ def stage_rows(
     return []
 
 
-def staged_ids(
-    conn: Connection, tables: Tables, board_id: str, batch_ids: Sequence[str]
-) -> dict[str, int]:
-    """order_key -> stg_id of the item rows staged in these batches."""
+def staged_ids(conn: Connection, tables: Tables, batch_id: str, after: int) -> dict[str, int]:
+    """order_key -> stg_id of the item rows staged in a batch, behind the row `after`."""
     t = tables.staging
     rows = conn.execute(
-        select(t.c.order_key, t.c.stg_id).where(
-            t.c.board_id == board_id, t.c.stg_batch_id.in_(batch_ids)
-        )
+        select(t.c.order_key, t.c.stg_id).where(t.c.stg_batch_id == batch_id, t.c.stg_id > after)
     )
     return {row.order_key: row.stg_id for row in rows}
 
@@ -158,15 +154,17 @@ def _staged(unit: Unit, row: Row[Any]) -> StagedRow:
 
 
 def waiting_rows(
-    conn: Connection, tables: Tables, unit: Unit, run: RunRef, batch_id: str
-) -> list[StagedRow]:
-    """PENDING rows of one batch in the order they were staged."""
+    conn: Connection, tables: Tables, unit: Unit, run: RunRef, batch_id: str, after: int = 0,
+    most: int | None = None,
+) -> list[StagedRow]:  # fmt: skip
+    """PENDING rows of one batch in the order they were staged, behind the row `after`."""
     t = table_of(tables, unit)
     query = (
         _read(tables, unit)
         .where(t.c.stg_batch_id == batch_id, t.c.stg_run_id == run.run_id)
-        .where(t.c.stg_status == RowState.PENDING)
+        .where(t.c.stg_status == RowState.PENDING, t.c.stg_id > after)
         .order_by(t.c.stg_id)
+        .limit(most)
     )
     return [_staged(unit, row) for row in conn.execute(query)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -31,6 +31,7 @@ from order_sync.rules.states import BatchState, Event, Operation, RowState
 from order_sync.rules.sync_key import subitem_key
 
 BREATH_S = 0.05  # a look at the tables is not worth more often
+AT_ONCE = 10_000  # rows in memory: so many that waiting for the last of them costs nothing
 TICK_S = 1.0  # how often waiting tells how long it will last
 
 
@@ -116,11 +117,11 @@ class Deliverer:
         nearest = math.inf
         for batch_id in batch_ids:
             for unit in Unit:
-                rows = await d.read(staging.waiting_rows, d.tables, unit, d.run, batch_id)
                 doubtful = await d.read(staging.doubtful_keys, d.tables, d.run.board_id)
-                for row in rows:
-                    if not _blocked(row, known, doubtful):
-                        nearest = min(nearest, d.not_before.get((unit, row.stg_id), 0.0))
+                async for rows in self._waiting(unit, batch_id):
+                    for row in rows:
+                        if not _blocked(row, known, doubtful):
+                            nearest = min(nearest, d.not_before.get((unit, row.stg_id), 0.0))
         return None if math.isinf(nearest) else nearest
 
     # One batch
@@ -134,24 +135,45 @@ class Deliverer:
 
     async def _send_unit(self, unit: Unit, batch_id: str) -> None:
         """Send the rows of one unit until none is ready."""
-        d = self._d
+        sent = True
+        while sent and self._d.stopping is None:
+            sent = False
+            held = set(self._d.held)  # a row read while somebody held it may have moved on since
+            async for rows in self._waiting(unit, batch_id):
+                groups = await self._groups.all() if unit is Unit.ITEM else {}
+                ready = await self._ready(unit, rows, groups, held)
+                cargoes = self._cargoes(unit, batch_id, ready, groups)
+                await asyncio.gather(*(self._guarded(self._sender.send(c)) for c in cargoes))
+                sent = sent or bool(ready)
+                held = set(self._d.held)
+
+    async def _waiting(self, unit: Unit, batch_id: str) -> AsyncIterator[list[StagedRow]]:
+        """The waiting rows of a batch, so many at a time that they fit into memory."""
+        d, after = self._d, 0
         while d.stopping is None:
-            held = set(d.held)  # a row read while somebody held it may have moved on since
-            rows = await d.read(staging.waiting_rows, d.tables, unit, d.run, batch_id)
-            groups = await self._groups.all() if unit is Unit.ITEM else {}
-            doubtful = await d.read(staging.doubtful_keys, d.tables, d.run.board_id)
-            now = time.monotonic()
-            ready = [
-                row
-                for row in rows
-                if not _blocked(row, groups, doubtful)
-                and (unit, row.stg_id) not in held | d.held
-                and d.not_before.get((unit, row.stg_id), 0.0) <= now
-            ]
-            if not ready:
+            rows = await d.read(
+                staging.waiting_rows, d.tables, unit, d.run, batch_id, after, AT_ONCE
+            )
+            if not rows:
                 return
-            cargoes = self._cargoes(unit, batch_id, ready, groups)
-            await asyncio.gather(*(self._guarded(self._sender.send(c)) for c in cargoes))
+            after = rows[-1].stg_id
+            yield rows
+
+    async def _ready(
+        self, unit: Unit, rows: Sequence[StagedRow], groups: dict[str, GroupRow],
+        held: set[tuple[Unit, int]],
+    ) -> list[StagedRow]:  # fmt: skip
+        """Those rows that may go now."""
+        d = self._d
+        doubtful = await d.read(staging.doubtful_keys, d.tables, d.run.board_id)
+        now = time.monotonic()
+        return [
+            row
+            for row in rows
+            if not _blocked(row, groups, doubtful)
+            and (unit, row.stg_id) not in held | d.held
+            and d.not_before.get((unit, row.stg_id), 0.0) <= now
+        ]
 
     def _cargoes(
         self, unit: Unit, batch_id: str, rows: Sequence[StagedRow], groups: dict[str, GroupRow]

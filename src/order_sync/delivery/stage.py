@@ -22,6 +22,7 @@ from order_sync.rules.order import RefusedRow
 from order_sync.rules.states import BatchState, Operation, RowState
 from order_sync.rules.values import key_part
 
+AT_ONCE = 2_000  # order lines whose rows are in memory together
 Carried = dict[tuple[str, str | None], StagedRow]
 
 
@@ -109,10 +110,22 @@ def _stage_batch(
 ) -> str:
     batch_id = batches.open_batch(conn, d.tables, d.run, customer, "FULL_BATCH")
     made = _Rows(d, batch_id, customer, carried, engine.now(conn))
+    last = 0
+    for some in staging.chunks(actions, AT_ONCE):
+        last = _stage_some(conn, d, batch_id, some, made, last)
+    batches.reach(conn, d.tables, batch_id, BatchState.STAGING_LOADED)
+    return batch_id
+
+
+def _stage_some(
+    conn: Connection, d: Delivery, batch_id: str, actions: Sequence[OrderAction], made: _Rows,
+    after: int,
+) -> int:  # fmt: skip
+    """Stage actions behind the staged row `after`; returns the last row's id."""
     items = [made.item(a) for a in actions if a.operation is not None]
     bad = staging.stage_rows(conn, d.tables.staging, items)
     refused_keys = {row["order_key"] for row, _ in bad}
-    parents = staging.staged_ids(conn, d.tables, d.run.board_id, [batch_id])
+    parents = staging.staged_ids(conn, d.tables, batch_id, after)
     lines = [
         made.line(a, line, parents.get(a.order.order_key))
         for a in actions
@@ -124,8 +137,7 @@ def _stage_batch(
         conn, d.tables, d.run, [_not_stored(row, why) for row, why in (*bad, *bad_lines)]
     )
     events.add_events(conn, d.tables, d.run, made.notes(actions))
-    batches.reach(conn, d.tables, batch_id, BatchState.STAGING_LOADED)
-    return batch_id
+    return max(parents.values(), default=after)
 
 
 class _Rows:
