@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -30,7 +30,7 @@ from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import Mapping
 
 CHUNK = 2_000  # rows fetched at a time
-MOST_LISTED = 4  # keys are listed in a query while they are less than one in so many rows
+MOST_LISTED = 50_000  # keys named in a query at most; for more, every row is read
 
 Known = tuple[str, str]  # (acknowledged source hash, order key)
 
@@ -73,10 +73,8 @@ class SourceReader:
         present = [self._columns[name] for name in key_names if name in self._columns]
         self._raw_key = engine.row_text(conn, present)
         self._hash = engine.row_hash(conn, seed(mapping, hash_seed), list(self._columns.values()))
-        # Order key -> its spelling in the source; and further spellings of the same key.
-        self._raw: dict[str, str] = {}
-        self._others: dict[str, set[str]] = {}
-        self._rows = 0  # of the whole table
+        self._wanted: set[str] = set()  # order keys whose rows are brought
+        self._spellings: set[str] | None = set()  # as the source has them; None: too many to list
 
     def compare(self, known: Iterable[Known]) -> Scope:
         """Find the keys of all rows within the filters that are not known as they are.
@@ -97,7 +95,6 @@ class SourceReader:
             digest, raw_key, *looked_at = row
             if digest < last:
                 raise ValueError("the database does not sort hashes byte by byte")
-            self._rows += 1
             if not self._whole and not self._scope_test(looked_at):
                 continue
             scope.rows += 1
@@ -158,7 +155,6 @@ class SourceReader:
         """Look for these keys, None: for every key."""
         scope = Scope()
         for row in self._key_rows():
-            self._rows += 1
             if self._whole or self._scope_test(row[1:]):
                 scope.rows += 1
                 key = self._key(row[1:])
@@ -177,39 +173,35 @@ class SourceReader:
             Which of the keys the source has, and which stand more than once.
         """
         found = Scope()
-        for key in keys:
-            self._raw.pop(key, None)
-            self._others.pop(key, None)
         for row in self._key_rows() if keys else ():
             found.rows += 1
             key = self._key(row[1:])
             if key in keys:
                 self._note(found, key, row[0])
-        self._rows = max(self._rows, found.rows)
         return found
 
     def _note(self, scope: Scope, key: str, raw: str) -> None:
+        if key in scope.keys:
+            scope.doubled.add(key)
         scope.keys.add(key)
-        first = self._raw.get(key)
-        if first is None:
-            self._raw[key] = raw
-            return
-        scope.doubled.add(key)
-        if raw != first:
-            self._others.setdefault(key, set()).add(raw)
+        self._wanted.add(key)
+        if self._spellings is not None:
+            self._spellings.add(raw)
+            if len(self._spellings) > MOST_LISTED:
+                self._spellings = None
 
     def rows(self) -> Iterator[tuple[dict[str, object], str]]:
         """(source row by profile names, its source hash) of every key that was found."""
         names = list(self._columns)
         query = select(self._hash, *self._columns.values()).select_from(self._table)
-        if len(self._raw) * MOST_LISTED < self._rows:
-            spellings = [*self._raw.values(), *chain.from_iterable(self._others.values())]
+        if self._spellings is not None:
+            spellings = sorted(self._spellings)
             query = query.where(engine.one_of(self._conn, self._raw_key, spellings))
         pick = [names.index(n) if n in self._columns else None for n in self._looked_at]
-        for row in self._stream(query) if self._raw else ():
+        for row in self._stream(query) if self._wanted else ():
             cells = row[1:]
             looked_at = [None if at is None else cells[at] for at in pick]
-            if self._key(looked_at) in self._raw:
+            if self._key(looked_at) in self._wanted:
                 yield dict(zip(names, cells, strict=True)), row[0]
 
     def _key_rows(self) -> Iterator[Sequence[Any]]:
