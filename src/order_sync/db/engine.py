@@ -68,11 +68,9 @@ class Database:
         for attempt in range(1, COMMIT_TRIES + 1):
             committing = False
             try:
-                with self.engine.connect() as conn, conn.begin() as transaction:
+                with self.engine.begin() as conn:
                     result = work(conn)
                     committing = True
-                    transaction.commit()
-                    return result
             except IntegrityError:
                 raise  # a bug of ours, not a database that is away
             except DBAPIError as error:
@@ -80,6 +78,8 @@ class Database:
                 if attempt == COMMIT_TRIES or unknown or not self.dialect.is_passing(error):
                     raise self._unreachable(error) from error
                 time.sleep(0.2 * attempt)
+            else:
+                return result
         raise AssertionError("unreachable")
 
     def has_table(self, name: str) -> bool:
