@@ -85,14 +85,22 @@ def require_current(state: SchemaState) -> None:
 
 
 def upgrade(conn: Connection, tables: Tables) -> SchemaState:
-    """Create missing tables and add missing columns; returns what was found before."""
+    """Bring the tables to the shape of this version and profile; returns what was found before.
+
+    Missing tables are created, revisions of the technical tables run, and columns the profile has
+    gained are added. The caller's transaction holds all of it, or nothing.
+    """
     engine.lock_schema(conn)
     state = inspect_schema(conn, tables)
     if state.version is not None and state.version > SCHEMA_VERSION:
         require_current(state)
     by_name: dict[str, Table] = {t.name: t for t in tables.metadata.sorted_tables}
     tables.metadata.create_all(conn)
-    for table_name, column_name in state.missing_columns:
+    if state.version is not None and state.version < SCHEMA_VERSION:
+        from order_sync.db.migrations import run_revisions  # noqa: PLC0415 - it loads Alembic
+
+        run_revisions(conn, tables, state.version)
+    for table_name, column_name in inspect_schema(conn, tables).missing_columns:
         column = by_name[table_name].c[column_name]
         engine.add_column(conn, table_name, column_name, column.type.compile(conn.dialect))
     for table in by_name.values():

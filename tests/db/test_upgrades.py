@@ -1,0 +1,151 @@
+"""Tables of earlier versions and of smaller profiles become today's, with every row in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import inspect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from order_sync.db import engine, runs, upgrade
+from order_sync.db.migrations import newest, run_revisions
+from order_sync.db.schema import SCHEMA_VERSION, build_tables
+
+from .helpers import BOARD, start
+
+# What version 2 has that version 1 had not.
+SINCE_1 = {
+    "change_type", "moving_to", "resolution_note", "orders_updated", "orders_archived",
+    "subitems_updated",
+}  # fmt: skip
+UPGRADE_AND_DIE = """
+import os, sys
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from order_sync.db.engine import Database
+from order_sync.db.schema import build_tables
+from order_sync.db.upgrade import upgrade
+from order_sync.profile import load_profile
+
+left = [int(sys.argv[2])]
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _die(_conn, _cursor, statement, *_):
+    if statement.lstrip().startswith(("ALTER", "CREATE", "DROP", "UPDATE", "INSERT")):
+        left[0] -= 1
+        if left[0] == 0:
+            os._exit(137)
+
+tables = build_tables(load_profile("customer-master-schedule"))
+Database(sys.argv[1]).run(lambda conn: upgrade(conn, tables))
+"""
+
+
+def statements_of_version_1(tables, dialect):
+    """How version 1 would have created its tables."""
+    for table in tables.metadata.sorted_tables:
+        if table.name == "MON_SourceMarks":
+            continue
+        created = str(CreateTable(table).compile(dialect=dialect)).strip().removesuffix("\n)")
+        lines = re.split(r",\s*\n", created)
+        older = [line for line in lines if not any(word in line for word in SINCE_1)]
+        yield ",\n".join(older) + "\n)"
+        for index in table.indexes:
+            if not index.name.endswith(("_order", "_decided")):
+                yield str(CreateIndex(index).compile(dialect=dialect))
+
+
+@pytest.fixture
+def version_1(database, tables, shipped):
+    """A database as version 1 left it, with a run and a refused order in it."""
+
+    def make(conn):
+        for statement in statements_of_version_1(tables, conn.dialect):
+            conn.exec_driver_sql(statement)
+        conn.execute(
+            tables.schema_version.insert().values(
+                part="core", version=1, installed_at=engine.now(conn)
+            )
+        )
+        run = start(conn, tables, shipped)
+        texts = ("customer_batch", "order_number", "error_type", "error_class", "error_message")
+        conn.execute(
+            tables.errors.insert().values(
+                board_id=BOARD, order_key="a", field="", value="", run_id=run.run_id,
+                retry_count=0, max_retries_reached=False, created_date=engine.now(conn),
+                **dict.fromkeys(texts, "x"),
+            )
+        )  # fmt: skip
+
+    database.run(make)
+    return database
+
+
+def is_whole(database, tables):
+    with database.begin() as conn:
+        errors = conn.execute(tables.errors.select()).all()
+        there = len(conn.execute(tables.runs.select()).all())
+        current = upgrade.inspect_schema(conn, tables).is_current
+    return current, there, [(row.order_key, row.resolution_note) for row in errors]
+
+
+def test_there_is_a_revision_for_every_version():
+    assert newest() == SCHEMA_VERSION
+
+
+def test_version_1_becomes_todays_with_every_row(version_1, tables):
+    found = version_1.run(lambda conn: upgrade.upgrade(conn, tables))
+    assert found.version == 1
+    assert {column for _, column in found.missing_columns} == SINCE_1
+    assert is_whole(version_1, tables) == (True, 1, [("a", None)])
+    names = {index["name"] for index in inspect(version_1.engine).get_indexes(tables.errors.name)}
+    assert {f"ix_{tables.errors.name}_order", f"ix_{tables.errors.name}_decided"} <= names
+    again = version_1.run(lambda conn: upgrade.upgrade(conn, tables))
+    assert again.is_current
+
+
+def test_a_revision_alone_brings_its_columns_and_can_be_repeated(version_1, tables):
+    told = version_1.run(lambda conn: run_revisions(conn, tables, 1))
+    assert len(told) == 1
+    with version_1.begin() as conn:
+        assert upgrade.inspect_schema(conn, tables).missing_columns == ()
+    version_1.run(lambda conn: run_revisions(conn, tables, 1))
+    assert version_1.run(lambda conn: run_revisions(conn, tables, SCHEMA_VERSION)) == []
+
+
+@pytest.mark.parametrize("statement", [1, 2, 6, 10, 12, 13])
+def test_an_upgrade_that_dies_changes_nothing_and_can_be_repeated(
+    version_1, tables, database_url, statement
+):
+    died = subprocess.run(
+        [sys.executable, "-c", UPGRADE_AND_DIE, database_url, str(statement)],
+        check=False, capture_output=True, text=True, env={**os.environ},
+    )  # fmt: skip
+    assert died.returncode == 137, died.stderr
+    with version_1.begin() as conn:
+        left = upgrade.inspect_schema(conn, tables)
+    assert left.version == 1
+    assert {column for _, column in left.missing_columns} == SINCE_1
+    version_1.run(lambda conn: upgrade.upgrade(conn, tables))
+    assert is_whole(version_1, tables) == (True, 1, [("a", None)])
+
+
+def test_a_second_profile_of_an_upgraded_database_is_upgraded_too(version_1, tables, shipped):
+    version_1.run(lambda conn: upgrade.upgrade(conn, tables))
+    names = {field: f"{name}_2" for field, name in vars(shipped.tables).items()}
+    second = build_tables(replace(shipped, tables=type(shipped.tables)(**names)))
+    version_1.run(lambda conn: upgrade.ensure_tables(conn, second))
+    with version_1.begin() as conn:
+        assert upgrade.inspect_schema(conn, second).is_current
+        assert upgrade.inspect_schema(conn, tables).is_current
+    assert version_1.run(lambda conn: runs.start_run(conn, second, shipped, "sync", {}, "1"))
+
+
+def test_no_command_but_an_upgrade_loads_alembic():
+    script = "import sys, order_sync.sync, order_sync.cli; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
