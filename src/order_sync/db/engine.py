@@ -197,7 +197,8 @@ def add_column(
 ) -> None:
     """ALTER TABLE ... ADD COLUMN, for upgrades."""
     name = f"{quoted(schema)}.{quoted(table)}" if schema else quoted(table)
-    run_sql(conn, f"ALTER TABLE {name} ADD COLUMN {quoted(column)} {ddl_type}")
+    adding = dialect_of(conn).adding_column
+    run_sql(conn, f"ALTER TABLE {name} {adding} {quoted(column)} {ddl_type}")
 
 
 def replace_view(conn: Connection, name: str, select: str) -> None:
@@ -208,6 +209,11 @@ def replace_view(conn: Connection, name: str, select: str) -> None:
 def any_type(conn: Connection) -> str:
     """SQL type of a column that keeps every cell of a file as it is; may be blank."""
     return dialect_of(conn).any_type()
+
+
+def text_type(conn: Connection) -> str:
+    """SQL type of a column for text of any length."""
+    return dialect_of(conn).text_type
 
 
 def row_text(conn: Connection, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:

@@ -21,13 +21,20 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.sql.type_api import TypeEngine
 
-from order_sync.db.types import Price, UtcDateTime, id_text, key_text, long_text, short_text
+from order_sync.db.types import (
+    Price,
+    UtcDateTime,
+    id_text,
+    key_text,
+    long_text,
+    short_text,
+    size_key_text,
+)
 from order_sync.rules.mapping import Kind, Mapping
 from order_sync.rules.states import (
     LIVE_STATES,
@@ -42,7 +49,7 @@ from order_sync.rules.states import (
 SCHEMA_VERSION = 2
 
 _KIND_TYPES: dict[Kind, TypeEngine[Any]] = {
-    Kind.TEXT: Text(),
+    Kind.TEXT: long_text(),
     Kind.NUMBER: Price(),
     Kind.DATE: Date(),
 }
@@ -75,7 +82,7 @@ def build_tables(mapping: Mapping) -> Tables:
     batches = _batches(meta)
     requests = _requests(meta)
     staging = _staging(meta, mapping)
-    return Tables(
+    tables = Tables(
         metadata=meta,
         schema_version=Table(
             "MON_SchemaVersion",
@@ -107,6 +114,11 @@ def build_tables(mapping: Mapping) -> Tables:
         requests=requests,
         events=_events(meta),
     )
+    for table in meta.tables.values():
+        if len(table.primary_key) > 1:
+            # The rows of a table in SQL Server can be ordered by 900 bytes, an index has 1,700.
+            table.primary_key.dialect_options["mssql"]["clustered"] = False
+    return tables
 
 
 def business_columns(mapping: Mapping) -> list[Column[object]]:
@@ -120,6 +132,11 @@ def _one_of(column: str, members: Iterable[StrEnum]) -> str:
 
 def _state_check(table: str, column: str, enum: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(_one_of(column, enum), name=f"ck_{table}_{column}")
+
+
+def _both_or_neither(one: str, other: str) -> str:
+    """SQL of two conditions that are never NULL; not every database compares truth values."""
+    return f"(({one}) AND ({other})) OR (NOT ({one}) AND NOT ({other}))"
 
 
 def _live(column: str) -> str:
@@ -175,8 +192,8 @@ def _staging(meta: MetaData, mapping: Mapping) -> Table:
         Column("stg_monday_item_id", id_text()),
         Column("source_hash", short_text(64)),
         Column("original_data", long_text()),
-        Column("Title", Text, nullable=False),
-        Column("Group", Text, nullable=False),
+        Column("Title", long_text(), nullable=False),
+        Column("Group", long_text(), nullable=False),
         Column("group_key", key_text(), nullable=False),
         *business_columns(mapping),
         CheckConstraint(
@@ -200,11 +217,11 @@ def _staging_subitems(meta: MetaData, mapping: Mapping, staging: Table) -> Table
         Column("stg_id", Integer, primary_key=True, autoincrement=True),
         Column("stg_parent_stg_id", Integer, ForeignKey(staging.c.stg_id)),
         *_staged_columns(name),
-        Column("size_key", key_text(), nullable=False),
+        Column("size_key", size_key_text(), nullable=False),
         Column("stg_monday_subitem_id", id_text()),
         Column("stg_monday_parent_item_id", id_text()),
         Column("stg_size_label", short_text(100), nullable=False),
-        Column("Title", Text, nullable=False),
+        Column("Title", long_text(), nullable=False),
         Column("Size", short_text(100), nullable=False),
         Column("Order Qty", BigInteger, nullable=False),
         CheckConstraint(
@@ -228,13 +245,13 @@ def _production(meta: MetaData, mapping: Mapping) -> Table:
         Column("board_id", id_text(), primary_key=True),
         Column("order_key", key_text(), primary_key=True),
         Column("Item ID", id_text(), nullable=False),
-        Column("Title", Text, nullable=False),
-        Column("Group", Text, nullable=False),
+        Column("Title", long_text(), nullable=False),
+        Column("Group", long_text(), nullable=False),
         Column("group_id", id_text(), nullable=False),
         Column("customer_name", short_text(255), nullable=False),
         *business_columns(mapping),
         # Group of a move that was sent and is not acknowledged: the item stands here or there.
-        Column("moving_to", Text),
+        Column("moving_to", long_text()),
         # NULL: the board may hold something else than the columns here say, so all is sent again.
         Column("payload_hash", short_text(64)),
         # NULL: not everything of the order is acknowledged, so detection looks at it again.
@@ -254,11 +271,11 @@ def _production_subitems(meta: MetaData, mapping: Mapping) -> Table:
         meta,
         Column("board_id", id_text(), primary_key=True),
         Column("order_key", key_text(), primary_key=True),
-        Column("size_key", key_text(), primary_key=True),
+        Column("size_key", size_key_text(), primary_key=True),
         Column("subitem_id", id_text(), nullable=False),
         Column("parent_item_id", id_text(), nullable=False),
         Column("subitem_board_id", id_text(), nullable=False),
-        Column("Title", Text, nullable=False),
+        Column("Title", long_text(), nullable=False),
         Column("Size", short_text(100), nullable=False),
         Column("Order Qty", BigInteger, nullable=False),
         Column("payload_hash", short_text(64)),
@@ -281,7 +298,7 @@ def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
     key = ["board_id", "order_key"]
     if size_lines:
         size_columns = [
-            Column("size_key", key_text(), nullable=False),
+            Column("size_key", size_key_text(), nullable=False),
             Column("size_label", short_text(100)),
             Column("order_qty", BigInteger),
             Column("parent_item_id", id_text()),
@@ -296,16 +313,16 @@ def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
         *size_columns,
         Column("customer_batch", short_text(255), nullable=False),
         Column("order_number", short_text(255), nullable=False),
-        Column("item_name", Text),
-        Column("group_name", Text),
+        Column("item_name", long_text()),
+        Column("group_name", long_text()),
         Column("error_type", short_text(100), nullable=False),
         Column("error_class", short_text(20), nullable=False),
-        Column("error_message", Text, nullable=False),
+        Column("error_message", long_text(), nullable=False),
         Column("field", short_text(255), nullable=False),
-        Column("value", Text, nullable=False),
+        Column("value", long_text(), nullable=False),
         Column("http_status_code", Integer),
-        Column("api_payload", Text),
-        Column("original_data", Text),
+        Column("api_payload", long_text()),
+        Column("original_data", long_text()),
         Column("payload_hash", short_text(64)),
         Column("original_stg_id", Integer),
         Column("batch_id", id_text()),
@@ -320,9 +337,10 @@ def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
         Column("resolved_by", short_text(255)),
         # sent | repaired | vanished, or a person's retry | ignore | recreate | forget
         Column("resolution", short_text(20)),
-        Column("resolution_note", Text),  # why, in the person's words
+        Column("resolution_note", long_text()),  # why, in the person's words
         CheckConstraint(
-            "(resolved_date IS NULL) = (resolved_by IS NULL)", name=f"ck_{name}_resolved_by_someone"
+            _both_or_neither("resolved_date IS NULL", "resolved_by IS NULL"),
+            name=f"ck_{name}_resolved_by_someone",
         ),
         Index(f"ux_{name}_open", *key, "error_type", unique=True,
               sqlite_where=still_open, postgresql_where=still_open, mssql_where=still_open),
@@ -357,7 +375,7 @@ def _batches(meta: MetaData) -> Table:
         Column("api_calls_made", Integer, nullable=False),
         Column("api_failures", Integer, nullable=False),
         Column("retries_attempted", Integer, nullable=False),
-        Column("error_summary", Text),
+        Column("error_summary", long_text()),
         _state_check("MON_BatchProcessing", "status", BatchState),
         Index("ix_MON_BatchProcessing_run", "run_id"),
         Index("ix_MON_BatchProcessing_start", "start_time"),
@@ -370,7 +388,7 @@ def _runs(meta: MetaData) -> Table:
         meta,
         Column("run_id", id_text(), primary_key=True),
         Column("command", short_text(50), nullable=False),
-        Column("filters", Text, nullable=False),
+        Column("filters", long_text(), nullable=False),
         Column("profile", short_text(200), nullable=False),
         Column("profile_fingerprint", short_text(64), nullable=False),
         Column("board_id", id_text(), nullable=False),
@@ -398,10 +416,22 @@ def _runs(meta: MetaData) -> Table:
         Column("rows_in_doubt", Integer),
         Column("api_calls", Integer),
         Column("exit_code", Integer),
-        Column("error_message", Text),
-        UniqueConstraint("board_id", "fence", name="ux_MON_SyncRuns_fence"),
+        Column("error_message", long_text()),
+        # To SQL Server two NULLs are the same, unless an index leaves them out.
+        UniqueConstraint("board_id", "fence", name="ux_MON_SyncRuns_fence").ddl_if(
+            callable_=lambda *_given, dialect, **_more: dialect.name != "mssql"
+        ),
+        Index(
+            "ux_MON_SyncRuns_fence",
+            "board_id",
+            "fence",
+            unique=True,
+            mssql_where=text("fence IS NOT NULL"),
+        ).ddl_if(dialect="mssql"),
         _state_check("MON_SyncRuns", "status", RunState),
-        CheckConstraint("(ended_at IS NULL) = (status = 'RUNNING')", name="ck_MON_SyncRuns_ended"),
+        CheckConstraint(
+            _both_or_neither("ended_at IS NULL", "status = 'RUNNING'"), name="ck_MON_SyncRuns_ended"
+        ),
         Index("ix_MON_SyncRuns_started", "started_at"),
     )
 
@@ -412,14 +442,14 @@ def _groups(meta: MetaData) -> Table:
         meta,
         Column("board_id", id_text(), primary_key=True),
         Column("title_key", key_text(), primary_key=True),
-        Column("title", Text, nullable=False),
+        Column("title", long_text(), nullable=False),
         Column("group_id", id_text()),
         Column("state", short_text(20), nullable=False),
         Column("request_id", id_text(), ForeignKey("MON_ApiRequests.request_id")),
         Column("request_pos", Integer),
         Column("attempts", Integer, nullable=False),
         Column("error_type", short_text(100)),
-        Column("error_message", Text),
+        Column("error_message", long_text()),
         Column("created_date", UtcDateTime, nullable=False),
         Column("updated_date", UtcDateTime, nullable=False),
         _state_check("MON_Groups", "state", RowState),
@@ -468,14 +498,14 @@ def _events(meta: MetaData) -> Table:
         Column("event_id", Integer, primary_key=True, autoincrement=True),
         Column("board_id", id_text(), nullable=False),
         Column("order_key", key_text(), nullable=False),
-        Column("size_key", key_text()),
+        Column("size_key", size_key_text()),
         Column("at", UtcDateTime, nullable=False),
         Column("run_id", id_text(), nullable=False),
         Column("batch_id", id_text()),
         Column("request_id", id_text()),
         Column("event", short_text(50), nullable=False),
         Column("level", short_text(10), nullable=False),  # info | warning
-        Column("detail", Text),
+        Column("detail", long_text()),
         Index("ix_MON_OrderEvents_order", "board_id", "order_key", "event_id"),
         Index("ix_MON_OrderEvents_run", "run_id"),
     )

@@ -87,7 +87,8 @@ def _prepare(
 ) -> dict[str, str]:  # fmt: skip
     """Make sure the table has every column; returns wanted name -> name in the table."""
     # Unreadable numbers and dates stay what they are: texts that the sync refuses or reports.
-    types = {"TEXT": "TEXT", "INTEGER": engine.any_type(conn), "DATE": engine.any_type(conn)}
+    any_type = engine.any_type(conn)
+    types = {"TEXT": engine.text_type(conn), "INTEGER": any_type, "DATE": any_type}
     if not present:
         prefix = f"{engine.quoted(schema)}." if schema else ""
         declared = ", ".join(f"{engine.quoted(c)} {types[kind]}" for c, kind in columns)

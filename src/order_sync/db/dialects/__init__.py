@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlalchemy.engine import URL, Connection
 
 from order_sync.db.dialects.base import Dialect, safe_url
+from order_sync.db.dialects.mssql import SqlServer
 from order_sync.db.dialects.postgres import Postgres
 from order_sync.db.dialects.sqlite import Sqlite
 from order_sync.errors import ConfigError
 
 __all__ = ["Dialect", "dialect_of", "dialect_of_url", "safe_url"]
 
-_DIALECTS: dict[str, Dialect] = {"sqlite": Sqlite(), "postgresql": Postgres()}
+_DIALECTS: dict[str, Dialect] = {"sqlite": Sqlite(), "postgresql": Postgres(), "mssql": SqlServer()}
 _OTHER_NAMES = {"postgres": "postgresql"}
 
 
@@ -27,7 +28,7 @@ def dialect_of_url(url: URL) -> Dialect:
     except KeyError:
         raise ConfigError(
             f"this version cannot use {name}",
-            hint="set database.url to a sqlite:/// or postgresql:// URL",
+            hint="set database.url to a sqlite:///, postgresql:// or mssql:// URL",
         ) from None
 
 

@@ -21,6 +21,8 @@ class Dialect(ABC):
     """One kind of database. Functions that take a connection never end its transaction."""
 
     hint: ClassVar[str]  # what to look at when the database cannot be used
+    adding_column: ClassVar[str] = "ADD COLUMN"  # after ALTER TABLE
+    text_type: ClassVar[str] = "TEXT"  # of a column for text of any length
 
     # Connecting --------------------------------------------------------------------------------
 
