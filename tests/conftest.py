@@ -16,10 +16,11 @@ from order_sync.profile import load_profile
 from order_sync.rules.mapping import Mapping
 
 from .postgres import Server, running_server
+from .tds.server import require_driver, running
 
 # A PostgreSQL database whose user may create others; every test gets one of its own.
 GIVEN = os.environ.get("ORDER_SYNC_TEST_DATABASE_URL", "")
-DATABASES = ("sqlite", "postgresql", *(("given",) if GIVEN else ()))
+DATABASES = ("sqlite", "postgresql", "sqlserver", *(("given",) if GIVEN else ()))
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,10 @@ def empty_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> I
     """The URL of an empty database of one of `DATABASES`."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'state.db'}"
+    elif kind == "sqlserver":
+        require_driver()
+        with running(folder / "standin.db") as server:
+            yield server.url
     else:
         server = Server(GIVEN) if kind == "given" else request.getfixturevalue("postgres")
         with server.database() as url:

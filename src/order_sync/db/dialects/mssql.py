@@ -181,7 +181,7 @@ class SqlServer(Dialect):
     # SQL ---------------------------------------------------------------------------------------
 
     def run_sql(self, conn: Connection, statement: str) -> None:
-        conn.exec_driver_sql(statement)
+        conn.exec_driver_sql(statement.replace("%", "%%"))
 
     def now(self, conn: Connection) -> datetime:
         # As precise as what is stored, so that a stored time is never later than `now`.

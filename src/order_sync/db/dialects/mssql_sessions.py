@@ -47,9 +47,6 @@ _ABOUT = (
     "SELECT name, compatibility_level, snapshot_isolation_state, is_read_committed_snapshot_on"
     " FROM sys.databases WHERE database_id = DB_ID()"
 )
-# Where the driver's session begins transactions by itself, BEGIN counts twice, and one COMMIT
-# would end nothing.
-_BEGIN = "BEGIN TRANSACTION; IF @@TRANCOUNT > 1 COMMIT TRANSACTION"
 
 
 class Sessions:
@@ -82,14 +79,15 @@ class Sessions:
         level = "SNAPSHOT" if reads and self._snapshots else "READ COMMITTED"
         if conn.info.get(_LEVEL) != level:
             conn.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {level}")
+            # The driver has begun a transaction to say this in, still under the level before.
+            conn.connection.driver_connection.commit()
             conn.info[_LEVEL] = level
-        conn.exec_driver_sql(_BEGIN)
 
     def _check(
         self, conn: Connection, _cursor: object, statement: str, parameters: Any, _context: object,
         many: bool,
     ) -> tuple[str, Any]:  # fmt: skip
-        if self._read_only and statement != _BEGIN and not _READING.match(statement):
+        if self._read_only and not _READING.match(statement):
             raise own_error(
                 "ProgrammingError", "read-only", "this connection is read-only", statement,
                 conn.dialect,
@@ -128,10 +126,14 @@ def _storable(parameters: Any) -> Any:
 
     NUL characters and halves of surrogate pairs fall out of what is stored.
     """
-    return tuple(_text(cell) if isinstance(cell, str) else cell for cell in parameters)
+    if isinstance(parameters, dict):
+        return {name: _text(cell) for name, cell in parameters.items()}
+    return tuple(_text(cell) for cell in parameters)
 
 
-def _text(cell: str) -> str:
+def _text(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
     if cell.isascii():
         return cell.replace("\x00", "")
     return cell.replace("\x00", "").encode("utf-8", "replace").decode()
