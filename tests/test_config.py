@@ -152,10 +152,10 @@ def test_a_token_is_never_shown(load):
 
 
 def test_a_password_in_a_database_url_is_never_shown(load):
-    url = f"mssql://me:{CANARY}@host/db"
+    url = f"mssql+pyodbc://me:{CANARY}@host/db"
     with pytest.raises(ConfigError) as caught:
         load(ORDER_SYNC_DATABASE__URL=url, ORDER_SYNC_SOURCE__URL=f"not a url {CANARY}")
-    assert "SQL Server is not supported yet" in caught.value.problems[0]
+    assert "SQL Server is reached through mssql-python" in caught.value.problems[0]
     assert CANARY not in f"{caught.value} {caught.value.problems} {caught.value.hint}"
     assert load().database.safe_url.startswith("sqlite:///")
 
@@ -166,7 +166,9 @@ def test_a_password_in_a_database_url_is_never_shown(load):
         ("sqlite:///nowhere/x.db", "does not exist"),
         ("sqlite://", "must name a file"),
         ("sqlite:///:memory:", "must name a file"),
-        ("mssql+pyodbc://host/db", "SQL Server is not supported"),
+        ("mssql+pyodbc://host/db", "through mssql-python"),
+        ("mssql://host", "must name a host and a database"),
+        ("mssql:///orders", "must name a host and a database"),
         ("oracle://host/db", "oracle is not supported"),
         ("postgresql+asyncpg://host/db", "through psycopg"),
         ("postgresql://host", "must name a database"),
@@ -183,6 +185,14 @@ def test_a_database_that_cannot_be_used_is_a_mistake(load, tmp_path, url, told):
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
 def test_postgresql_is_named_by_its_usual_urls(load, scheme):
     url = f"{scheme}://me:{CANARY}@host:5433/orders?sslmode=require"
+    settings = load(ORDER_SYNC_DATABASE__URL=url)
+    assert settings.database.url == settings.source.url == url
+    assert CANARY not in f"{settings!r} {settings.database.safe_url}"
+
+
+@pytest.mark.parametrize("scheme", ["mssql", "mssql+mssqlpython"])
+def test_sql_server_is_named_by_its_usual_urls(load, scheme):
+    url = f"{scheme}://me:{CANARY}@host:1433/orders?TrustServerCertificate=yes"
     settings = load(ORDER_SYNC_DATABASE__URL=url)
     assert settings.database.url == settings.source.url == url
     assert CANARY not in f"{settings!r} {settings.database.safe_url}"

@@ -239,9 +239,15 @@ class _Loader:
                 self._wrong(place, "PostgreSQL is reached through psycopg: use postgresql://…")
             elif not url.database:
                 self._wrong(place, "must name a database: postgresql://user@host/database")
+        elif url.get_backend_name() == "mssql":
+            if url.drivername not in ("mssql", "mssql+mssqlpython"):
+                self._wrong(place, "SQL Server is reached through mssql-python: use mssql://…")
+            elif not url.host or not url.database:
+                self._wrong(place, "must name a host and a database: mssql://user@host/database")
         elif url.get_backend_name() != "sqlite":
-            what = "SQL Server" if url.get_backend_name() == "mssql" else url.get_backend_name()
-            self._wrong(place, f"{what} is not supported yet: use sqlite:///… or postgresql://…")
+            what = url.get_backend_name()
+            known = "sqlite:///…, postgresql://… or mssql://…"
+            self._wrong(place, f"{what} is not supported: use {known}")
         elif not url.database or url.database == ":memory:":
             self._wrong(place, "must name a file: what the board holds may not be forgotten")
         elif not Path(url.database).parent.is_dir():

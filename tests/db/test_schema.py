@@ -35,17 +35,20 @@ def test_the_tables_have_the_names_people_know(state):
     assert inspect(state.engine).get_view_names() == ["VW_MON_ActiveBatches"]
 
 
+def columns_in(state, table):
+    with state.begin() as conn:
+        return list(conn.exec_driver_sql(f'SELECT * FROM "{table}"').keys())
+
+
 def test_every_mapped_column_is_a_real_column_in_staging_and_production(state, shipped):
     fields = {column.field for column in shipped.columns}
     for name in (shipped.tables.staging, shipped.tables.production):
-        there = {column["name"] for column in inspect(state.engine).get_columns(name)}
-        assert fields <= there
+        assert fields <= set(columns_in(state, name))
 
 
 def test_the_database_holds_exactly_the_columns_of_the_model(state, tables):
     for table in tables.metadata.sorted_tables:
-        there = [column["name"] for column in inspect(state.engine).get_columns(table.name)]
-        assert there == [column.name for column in table.columns]
+        assert columns_in(state, table.name) == [column.name for column in table.columns]
 
 
 def test_creating_twice_changes_nothing(state, tables):
@@ -185,6 +188,8 @@ def test_the_database_refuses_impossible_rows(state, tables, shipped, state_name
 
 
 def test_every_state_is_accepted_by_its_check_and_no_other_word_is(state, tables):
+    if state.engine.dialect.name == "mssql":
+        pytest.skip("SQL Server's checks cannot be looked up by this library")
     for table in (tables.staging.name, tables.staging_subitems.name):
         checks = inspect(state.engine).get_check_constraints(table)
         words = " ".join(check["sqltext"] for check in checks)

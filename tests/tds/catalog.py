@@ -27,7 +27,8 @@ CREATE TEMP VIEW sys_columns AS
     FROM main.sqlite_master AS m, pragma_table_info(m.name) AS p
    WHERE m.type IN ('table', 'view');
 CREATE TEMP VIEW sys_indexes AS
-  SELECT t.rowid AS object_id, i.name AS name, i.rowid AS index_id, i.sql LIKE '% UNIQUE %' AS is_unique,
+  SELECT t.rowid AS object_id, i.name AS name, i.rowid AS index_id,
+         i.sql LIKE '% UNIQUE %' AS is_unique,
          2 AS type, NULL AS filter_definition, 0 AS is_primary_key, 0 AS is_unique_constraint,
          0 AS is_hypothetical
     FROM main.sqlite_master AS i JOIN main.sqlite_master AS t ON t.name = i.tbl_name

@@ -76,7 +76,9 @@ class Session:
 
     def _answer(self, kind: int, payload: bytes) -> None:
         if kind == wire.SQL_BATCH:
-            self._guarded(lambda: self._batch(payload.decode("utf-16-le"), {}, wire.DONE), wire.DONE)
+            self._guarded(
+                lambda: self._batch(payload.decode("utf-16-le"), {}, wire.DONE), wire.DONE
+            )
         elif kind == wire.TRANSACTION:
             self._guarded(lambda: self._transaction(Reader(payload)), wire.DONE)
         else:
@@ -127,7 +129,9 @@ class Session:
 
     def _mark_more(self) -> None:
         token, status, current, count = struct.unpack("<BHHQ", self._out[-13:])
-        self._out = self._out[:-13] + struct.pack("<BHHQ", token, status | wire.MORE, current, count)
+        self._out = self._out[:-13] + struct.pack(
+            "<BHHQ", token, status | wire.MORE, current, count
+        )
 
     def _call(self, name: str, given: Sequence[tuple[str, Any]]) -> None:
         values = [value for _, value in given]
@@ -211,13 +215,15 @@ class Session:
         self._begin_if_needed(text)
         names, rows, count = self._execute(translated)
         if names is None:
-            verb = text.split()[0].upper()
+            verb = text.split(maxsplit=1)[0].upper()
             counted = count if verb in ("INSERT", "UPDATE", "DELETE") else None
             self._out += wire.done(counted, token=token, status=wire.MORE, verb=verb)
             return
         shapes = [
             (name, kind or shape_for([row[n] for row in rows]))
-            for n, (name, kind) in enumerate(zip(names, self._kinds(translated, names), strict=True))
+            for n, (name, kind) in enumerate(
+                zip(names, self._kinds(translated, names), strict=True)
+            )
         ]
         self._out += wire.columns(shapes)
         self._out += b"".join(wire.row(shapes, row) for row in rows)
@@ -246,7 +252,7 @@ class Session:
     # Transactions ------------------------------------------------------------------------------
 
     def _begin_if_needed(self, text: str) -> None:
-        """A write of READ COMMITTED waits for other writers; a snapshot begins when it first reads."""
+        """A write of READ COMMITTED waits for other writers; a snapshot begins with a read."""
         writes = _WRITES.match(text) is not None
         if self.settings["IMPLICIT_TRANSACTIONS"] == "ON" and self.transactions == 0:
             self._start()

@@ -1,4 +1,4 @@
-"""T-SQL becomes SQL of SQLite: only what the project writes, and what its libraries write for it."""
+"""T-SQL becomes SQL of SQLite: what the project writes, and its libraries write for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORD = re.compile(r"'(?:[^']|'')*'|\[[^\]]*\]|\"[^\"]*\"|;|[^;'\[\"]+")
 _REWRITTEN = (
     (r"\bHASHBYTES\('SHA2_256', ", "tds_sha256("),
     (r"\bCONVERT\(VARCHAR\(64\), (tds_sha256\(.*\)), 2\)\)", r"tds_hex(\1))"),
-    (r" COLLATE Latin1_General\w*", ""),
+    (r" COLLATE \[?Latin1_General\w*\]?", ""),
     (r"\bSYSUTCDATETIME\(\)", "tds_now()"),
     (r"\bDATEDIFF\(SECOND, ", "tds_seconds("),
     (r"\bDATEADD\(HOUR, ", "tds_hours("),
@@ -100,6 +100,8 @@ def _node(node: exp.Expression) -> exp.Expression:
         return exp.cast(node.this, "TEXT", dialect="sqlite")
     if isinstance(node, exp.Column) and node.args.get("db"):
         return exp.column(node.name, table=node.table, quoted=True)
+    if isinstance(node, exp.Column) and node.table.lower() == "inserted":
+        return exp.column(node.name, quoted=True)
     if isinstance(node, exp.Add) and _is_text(node):
         return exp.Anonymous(this="tds_add", expressions=[node.this, node.expression])
     if isinstance(node, exp.National):
@@ -195,7 +197,9 @@ def _origin(e: exp.Expression | None) -> tuple[str | None, Shape | None]:
         case exp.Case():
             return _origin(e.args["ifs"][0].args["true"])
         case exp.Subquery():
-            return _origin(e.this.expressions[0]) if isinstance(e.this, exp.Select) else (None, None)
+            return (
+                _origin(e.this.expressions[0]) if isinstance(e.this, exp.Select) else (None, None)
+            )
         case exp.Cast():
             return None, shape_of(e.to.sql("tsql"))
         case exp.Anonymous() if str(e.this).lower() in _TIMES:

@@ -20,7 +20,7 @@ _VERBS = {"SELECT": 0xC1, "INSERT": 0xC3, "DELETE": 0xC4, "UPDATE": 0xC5}
 _PACKET = 4096
 
 
-class Closed(Exception):  # noqa: N818 - an ordinary end
+class Closed(Exception):
     """The other side has gone."""
 
 

@@ -38,6 +38,7 @@ from sqlalchemy.exc import DBAPIError
 from order_sync.db.dialects import mssql_sessions
 from order_sync.db.dialects.base import Dialect, unreachable
 from order_sync.db.dialects.mssql_rows import (
+    BYTEWISE,
     POSITION,
     HexDigest,
     RowJson,
@@ -262,6 +263,9 @@ class SqlServer(Dialect):
 
     def row_hash(self, seed: str, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
         return HexDigest(literal(seed, mssql.NVARCHAR()) + self.row_text(columns))
+
+    def bytewise(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
+        return text.collate(BYTEWISE)
 
     def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         # '=' takes blanks at the end for nothing, whatever the collation; hashes do not.

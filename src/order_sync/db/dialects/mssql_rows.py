@@ -20,6 +20,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
 
+BYTEWISE = "Latin1_General_100_BIN2"  # collation
 POSITION = "order-sync"  # of a row among those that travel together
 _JSON = "FOR JSON PATH, INCLUDE_NULL_VALUES, WITHOUT_ARRAY_WRAPPER"
 _NUL = "\\u0000"  # as JSON writes it
@@ -59,7 +60,7 @@ class HexDigest(FunctionElement[str]):
 def _hex_digest(element: HexDigest, compiler: SQLCompiler, **kw: Any) -> str:
     (text,) = (compiler.process(clause, **kw) for clause in element.clauses)
     digest = f"HASHBYTES('SHA2_256', {text})"
-    return f"LOWER(CONVERT(VARCHAR(64), {digest}, 2)) COLLATE Latin1_General_BIN2"
+    return f"LOWER(CONVERT(VARCHAR(64), {digest}, 2)) COLLATE {BYTEWISE}"
 
 
 def json_shape(columns: Sequence[Column[Any]], dialect: sqlalchemy.Dialect) -> str:

@@ -80,7 +80,7 @@ class Sessions:
         if conn.info.get(_LEVEL) != level:
             conn.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {level}")
             # The driver has begun a transaction to say this in, still under the level before.
-            conn.connection.driver_connection.commit()
+            conn.connection.commit()
             conn.info[_LEVEL] = level
 
     def _check(
