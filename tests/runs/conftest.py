@@ -43,7 +43,7 @@ def make_world(
             sandbox = Sandbox(SandboxOptions(token=TOKEN, **options))
             board = sandbox.add_board("customer-master-schedule", name="Customer Master Schedule")
             server = stack.enter_context(SandboxServer(sandbox, port=0))
-            return World(tmp_path, sandbox, server, board, postgres_url=url)
+            return World(tmp_path, sandbox, server, board, server_url=url)
 
         yield make
 

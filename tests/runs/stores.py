@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
+from sqlalchemy import create_engine, make_url
 
 Row = dict[str, Any]
 
@@ -90,6 +91,50 @@ class PostgresStore:
         }
         words = re.compile(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][A-Za-z0-9_]*")
         return words.sub(lambda m: _quoted(m[0]) if m[0] in known else m[0], sql)
+
+
+@dataclass(frozen=True)
+class SqlServerStore:
+    """Through Microsoft's driver, by the same URL as ours."""
+
+    url: str
+
+    def replace_source(self, names: Sequence[str], rows: Iterable[Row]) -> None:
+        rows = list(rows)
+        kinds = {name: _type_of([row.get(name) for row in rows]) for name in names}
+        columns = ", ".join(f"{_quoted(n)} {_MSSQL_TYPES.get(k, k)} NULL" for n, k in kinds.items())
+        marks = ", ".join("?" * len(names))
+        with self._cursor() as cursor:
+            cursor.execute('DROP TABLE IF EXISTS "ORDERS_UNIFIED"')
+            cursor.execute(f'CREATE TABLE "ORDERS_UNIFIED" ({columns})')
+            for row in rows:
+                cells = [_plain(row.get(name), kinds[name]) for name in names]
+                cursor.execute(f'INSERT INTO "ORDERS_UNIFIED" VALUES ({marks})', cells)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with self._cursor() as cursor:
+            return [tuple(row) for row in cursor.execute(sql).fetchall()]
+
+    def execute(self, sql: str) -> None:
+        with self._cursor() as cursor:
+            cursor.execute(sql)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        engine = create_engine(make_url(self.url).set(drivername="mssql+mssqlpython"))
+        try:
+            with engine.begin() as conn:
+                yield conn.connection.driver_connection.cursor()
+        finally:
+            engine.dispose()
+
+
+_MSSQL_TYPES = {"BOOLEAN": "BIT", "NUMERIC": "NUMERIC(38, 10)", "TIMESTAMP": "DATETIME2(6)",
+                "TEXT": "NVARCHAR(MAX)"}  # fmt: skip
+
+
+def _plain(cell: Any, kind: str) -> Any:
+    return str(cell) if kind == "TEXT" and cell is not None else cell
 
 
 # The type of a column all of whose cells are of one kind; `bool` is an `int`, so it comes first.

@@ -121,7 +121,7 @@ def test_no_reader_sees_a_lock_error(world, database):
 
 
 def only_on_postgresql(world):
-    if not world.postgres_url:
+    if not world.server_url:
         pytest.skip("a file has no sessions that could be cut")
 
 
@@ -161,7 +161,7 @@ def test_a_run_whose_sessions_are_cut_stops_and_the_next_one_goes_on(world, monk
 
 def test_sessions_that_do_not_hold_the_board_may_be_cut(world, database):
     only_on_postgresql(world)
-    with psycopg.connect(world.postgres_url) as other:
+    with psycopg.connect(world.server_url) as other:
         other.execute("SELECT 1")
         run = begin_run(database, world)
         world.query(CUT)

@@ -33,7 +33,7 @@ def other(world, postgres_url):
         stores = {"sqlite": SqliteStore(world.path), "postgresql": PostgresStore(postgres_url)}
         source = stores.pop(source_kind)
         if source_kind == "sqlite":
-            world.postgres_url = postgres_url
+            world.server_url = postgres_url
         assert source.url != world.store.url
         world.extra["ORDER_SYNC_SOURCE__URL"] = source.url
         return source

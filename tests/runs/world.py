@@ -22,7 +22,7 @@ from order_sync.sync import run_sync
 
 from .comparing import differences
 from .dying import KILLED, run_and_die
-from .stores import PostgresStore, SqliteStore, Store
+from .stores import PostgresStore, SqliteStore, SqlServerStore, Store
 from .writes import Write, writes_of
 
 MAPPING = load_profile("customer-master-schedule")
@@ -62,16 +62,18 @@ class World:
     board: Any
     extra: dict[str, str] = field(default_factory=dict)
     mapping: Mapping = MAPPING
-    postgres_url: str = ""  # blank: SQLite
+    server_url: str = ""  # blank: SQLite
 
     @property
     def path(self) -> Path:
-        """The database file; with PostgreSQL there is none."""
+        """The database file; with a server there is none."""
         return self.folder / "orders.db"
 
     @property
     def store(self) -> Store:
-        return PostgresStore(self.postgres_url) if self.postgres_url else SqliteStore(self.path)
+        if self.server_url.startswith("mssql"):
+            return SqlServerStore(self.server_url)
+        return PostgresStore(self.server_url) if self.server_url else SqliteStore(self.path)
 
     @property
     def environ(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import catalog, wire
+from .grammar import mistake_in
 from .locks import SESSION, TRANSACTION
 from .translate import Translated, parts, translate
 from .values import Reader, Shape, shape_for
@@ -179,6 +180,9 @@ class Session:
 
     def _batch(self, text: str, parameters: dict[str, Any], token: int) -> None:
         self.server.statements.append(text)
+        mistake = mistake_in(text)
+        if mistake is not None:
+            raise SqlError(102, f"Incorrect syntax: {mistake}")
         self._strike(text, after=False)
         self._variables = parameters
         begun = len(self._out)
