@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import ErrorLevel
@@ -71,16 +71,29 @@ def translate(statement: str) -> Translated:
     text = statement
     for pattern, replacement in _REWRITTEN:
         text = re.sub(pattern, replacement, text, flags=re.I | re.S)
-    text = _ROW_JSON.sub(lambda m: f"tds_row_json({re.sub(r' AS c[0-9]+', '', m[1])})", text)
+    text = _ROW_JSON.sub(lambda found: _row_json(found[1]), text)
     tree = parse_one(text, read="tsql", error_level=ErrorLevel.RAISE)
     sources, kinds = _answers(tree)
     tables = tuple(table.name for table in tree.find_all(exp.Table))
+    for added in reversed(list(tree.find_all(exp.Add))):  # text is joined by the same sign
+        function = exp.Anonymous(this="tds_add", expressions=[added.this, added.expression])
+        added.replace(function)
     tree = tree.transform(_node)
     _correct_update(tree)
     sql = tree.sql("sqlite", identify=False)
     if created:
         sql = _counted(sql)
     return Translated(sql, tables, sources, kinds, isinstance(tree, exp.Insert))
+
+
+def _row_json(listed: str) -> str:
+    """A function of SQLite takes 127 cells at most: more go in portions."""
+    cells = [cell.removesuffix(",").strip() for cell in re.split(r" AS c[0-9]+(?:, |$)", listed)]
+    cells = [cell for cell in cells if cell]
+    portions = [
+        f"tds_row_json({', '.join(cells[at : at + 100])})" for at in range(0, len(cells), 100)
+    ]
+    return reduce(lambda left, right: f"tds_add({left}, {right})", portions)
 
 
 def _node(node: exp.Expression) -> exp.Expression:
@@ -102,8 +115,6 @@ def _node(node: exp.Expression) -> exp.Expression:
         return exp.column(node.name, table=node.table, quoted=True)
     if isinstance(node, exp.Column) and node.table.lower() == "inserted":
         return exp.column(node.name, quoted=True)
-    if isinstance(node, exp.Add) and _is_text(node):
-        return exp.Anonymous(this="tds_add", expressions=[node.this, node.expression])
     if isinstance(node, exp.National):
         return exp.Literal.string(node.this)
     return node
@@ -118,17 +129,6 @@ def _kept(kind: exp.DataType) -> exp.DataType:
 def _relation(table: exp.Table) -> str:
     schema = table.db.lower()
     return table.name if schema == "dbo" else f"{schema}_{table.name}".lower()
-
-
-def _is_text(node: exp.Add) -> bool:
-    """Text is joined by the sign that adds numbers: whatever is no number here is text."""
-    sides = [side.unnest() for side in (node.this, node.expression)]
-    return any(
-        (isinstance(side, exp.Literal) and side.is_string)
-        or isinstance(side, exp.National | exp.Anonymous)
-        or (isinstance(side, exp.Column) and side.name.endswith("_key"))
-        for side in sides
-    )
 
 
 def _rows_of_json(node: exp.OpenJSON, alias: str) -> exp.Expression:

@@ -85,14 +85,16 @@ class Sessions:
 
     def _check(
         self, conn: Connection, _cursor: object, statement: str, parameters: Any, _context: object,
-        many: bool,
+        _many: bool,
     ) -> tuple[str, Any]:  # fmt: skip
         if self._read_only and not _READING.match(statement):
             raise own_error(
                 "ProgrammingError", "read-only", "this connection is read-only", statement,
                 conn.dialect,
             )  # fmt: skip
-        return statement, [_storable(p) for p in parameters] if many else _storable(parameters)
+        if isinstance(parameters, list):
+            return statement, [_storable(row) for row in parameters]
+        return statement, _storable(parameters)
 
 
 def _allows_snapshots(about: Any) -> bool:
