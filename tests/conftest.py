@@ -16,9 +16,10 @@ from order_sync.profile import load_profile
 from order_sync.rules.mapping import Mapping
 
 from .postgres import Server, running_server
+from .sqlserver import SqlServerGiven, is_sql_server
 from .tds.server import require_driver, running
 
-# A PostgreSQL database whose user may create others; every test gets one of its own.
+# A database of PostgreSQL or SQL Server whose user may create others; every test gets its own.
 GIVEN = os.environ.get("ORDER_SYNC_TEST_DATABASE_URL", "")
 DATABASES = ("sqlite", "postgresql", "sqlserver", *(("given",) if GIVEN else ()))
 
@@ -57,9 +58,14 @@ def empty_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> I
         with running(folder / "standin.db") as server:
             yield server.url
     else:
-        server = Server(GIVEN) if kind == "given" else request.getfixturevalue("postgres")
+        server = given_server() if kind == "given" else request.getfixturevalue("postgres")
         with server.database() as url:
             yield url
+
+
+def given_server() -> Server | SqlServerGiven:
+    """The server of `GIVEN`."""
+    return SqlServerGiven(GIVEN) if is_sql_server(GIVEN) else Server(GIVEN)
 
 
 @pytest.fixture(params=DATABASES)
