@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, select, true
 
 from order_sync.db import engine
+from order_sync.db.conditions import begins_with
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
 from order_sync.rules.resolutions import GroupBy, what_to_do
@@ -320,7 +321,7 @@ def errors_of_order(
     for unit, e in _error_tables(conn, tables):
         matches = e.c.order_key == key
         if len(key_parts(key)) == 1:
-            matches = or_(matches, e.c.order_key.startswith(key + "|", autoescape=True))
+            matches = or_(matches, begins_with(e.c.order_key, key + "|"))
         query = (
             select(e).where(_of_board(e, board_id), matches).order_by(e.c.created_date, e.c.err_id)
         )

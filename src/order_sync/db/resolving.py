@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, delete, or_, select, true, update
 
 from order_sync.db import engine, refused, runs, source_marks, staging
+from order_sync.db.conditions import begins_with
 from order_sync.db.events import OrderEvent, add_events
 from order_sync.db.runs import RunRef
 from order_sync.db.schema import Tables
@@ -127,7 +128,7 @@ def _matches(key: str) -> Condition:
         same = t.c.order_key == key
         if len(key_parts(key)) > 1:
             return same
-        return or_(same, t.c.order_key.startswith(key + "|", autoescape=True))
+        return or_(same, begins_with(t.c.order_key, key + "|"))
 
     return condition
 

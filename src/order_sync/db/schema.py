@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -26,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.type_api import TypeEngine
 
+from order_sync.db.conditions import both_or_neither, live, state_check
 from order_sync.db.types import (
     Price,
     UtcDateTime,
@@ -37,7 +36,6 @@ from order_sync.db.types import (
 )
 from order_sync.rules.mapping import Kind, Mapping
 from order_sync.rules.states import (
-    LIVE_STATES,
     BatchState,
     ChangeType,
     Operation,
@@ -126,23 +124,6 @@ def business_columns(mapping: Mapping) -> list[Column[object]]:
     return [Column(c.field, _KIND_TYPES[c.kind]) for c in mapping.columns]
 
 
-def _one_of(column: str, members: Iterable[StrEnum]) -> str:
-    return f'"{column}" IN ({", ".join(repr(m.value) for m in members)})'
-
-
-def _state_check(table: str, column: str, enum: type[StrEnum]) -> CheckConstraint:
-    return CheckConstraint(_one_of(column, enum), name=f"ck_{table}_{column}")
-
-
-def _both_or_neither(one: str, other: str) -> str:
-    """SQL of two conditions that are never NULL; not every database compares truth values."""
-    return f"(({one}) AND ({other})) OR (NOT ({one}) AND NOT ({other}))"
-
-
-def _live(column: str) -> str:
-    return _one_of(column, LIVE_STATES)
-
-
 def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
     """Technical columns that both staging tables share."""
     return [
@@ -171,9 +152,9 @@ def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
         Column("stg_error_message", long_text()),
         Column("stg_created_date", UtcDateTime, nullable=False),
         Column("stg_processed_date", UtcDateTime),
-        _state_check(table, "stg_status", RowState),
-        _state_check(table, "update_operation", Operation),
-        _state_check(table, "change_type", ChangeType),
+        state_check(table, "stg_status", RowState),
+        state_check(table, "update_operation", Operation),
+        state_check(table, "change_type", ChangeType),
         CheckConstraint(
             "stg_status NOT IN ('SENDING', 'UNCONFIRMED') OR stg_request_id IS NOT NULL",
             name=f"ck_{table}_in_doubt_has_request",
@@ -183,7 +164,7 @@ def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
 
 def _staging(meta: MetaData, mapping: Mapping) -> Table:
     name = mapping.tables.staging
-    live = text(_live("stg_status"))
+    alive = text(live("stg_status"))
     return Table(
         name,
         meta,
@@ -201,7 +182,7 @@ def _staging(meta: MetaData, mapping: Mapping) -> Table:
             name=f"ck_{name}_success_has_id",
         ),
         Index(f"ux_{name}_live", "board_id", "order_key", unique=True,
-              sqlite_where=live, postgresql_where=live, mssql_where=live),
+              sqlite_where=alive, postgresql_where=alive, mssql_where=alive),
         Index(f"ix_{name}_batch", "stg_batch_id"),
         Index(f"ix_{name}_status", "board_id", "stg_status"),
         Index(f"ix_{name}_request", "stg_request_id"),
@@ -210,7 +191,7 @@ def _staging(meta: MetaData, mapping: Mapping) -> Table:
 
 def _staging_subitems(meta: MetaData, mapping: Mapping, staging: Table) -> Table:
     name = mapping.tables.staging_subitems
-    live = text(_live("stg_status"))
+    alive = text(live("stg_status"))
     return Table(
         name,
         meta,
@@ -229,7 +210,7 @@ def _staging_subitems(meta: MetaData, mapping: Mapping, staging: Table) -> Table
             name=f"ck_{name}_success_has_id",
         ),
         Index(f"ux_{name}_live", "board_id", "order_key", "size_key", unique=True,
-              sqlite_where=live, postgresql_where=live, mssql_where=live),
+              sqlite_where=alive, postgresql_where=alive, mssql_where=alive),
         Index(f"ix_{name}_batch", "stg_batch_id"),
         Index(f"ix_{name}_status", "board_id", "stg_status"),
         Index(f"ix_{name}_parent", "stg_parent_stg_id"),
@@ -339,7 +320,7 @@ def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
         Column("resolution", short_text(20)),
         Column("resolution_note", long_text()),  # why, in the person's words
         CheckConstraint(
-            _both_or_neither("resolved_date IS NULL", "resolved_by IS NULL"),
+            both_or_neither("resolved_date IS NULL", "resolved_by IS NULL"),
             name=f"ck_{name}_resolved_by_someone",
         ),
         Index(f"ux_{name}_open", *key, "error_type", unique=True,
@@ -376,7 +357,7 @@ def _batches(meta: MetaData) -> Table:
         Column("api_failures", Integer, nullable=False),
         Column("retries_attempted", Integer, nullable=False),
         Column("error_summary", long_text()),
-        _state_check("MON_BatchProcessing", "status", BatchState),
+        state_check("MON_BatchProcessing", "status", BatchState),
         Index("ix_MON_BatchProcessing_run", "run_id"),
         Index("ix_MON_BatchProcessing_start", "start_time"),
     )
@@ -428,9 +409,9 @@ def _runs(meta: MetaData) -> Table:
             unique=True,
             mssql_where=text("fence IS NOT NULL"),
         ).ddl_if(dialect="mssql"),
-        _state_check("MON_SyncRuns", "status", RunState),
+        state_check("MON_SyncRuns", "status", RunState),
         CheckConstraint(
-            _both_or_neither("ended_at IS NULL", "status = 'RUNNING'"), name="ck_MON_SyncRuns_ended"
+            both_or_neither("ended_at IS NULL", "status = 'RUNNING'"), name="ck_MON_SyncRuns_ended"
         ),
         Index("ix_MON_SyncRuns_started", "started_at"),
     )
@@ -452,7 +433,7 @@ def _groups(meta: MetaData) -> Table:
         Column("error_message", long_text()),
         Column("created_date", UtcDateTime, nullable=False),
         Column("updated_date", UtcDateTime, nullable=False),
-        _state_check("MON_Groups", "state", RowState),
+        state_check("MON_Groups", "state", RowState),
         CheckConstraint(
             "state NOT IN ('API_SUCCESS', 'PROMOTED') OR group_id IS NOT NULL",
             name="ck_MON_Groups_success_has_id",
@@ -485,7 +466,7 @@ def _requests(meta: MetaData) -> Table:
         Column("monday_request_id", short_text(200)),
         Column("replays", Integer, nullable=False),  # how often the same key was sent after a doubt
         Column("body", LargeBinary),  # byte-exact; the token is a header and never in it
-        _state_check("MON_ApiRequests", "state", RequestState),
+        state_check("MON_ApiRequests", "state", RequestState),
         Index("ix_MON_ApiRequests_run", "run_id"),
         Index("ix_MON_ApiRequests_state", "board_id", "state"),
     )

@@ -40,7 +40,7 @@ _SETTINGS = (
     "SET XACT_ABORT ON",
     "SET LANGUAGE us_english",
     f"SET LOCK_TIMEOUT {BUSY_TIMEOUT_S * 1000}",
-    # The driver keeps the application name to itself; sys.dm_exec_sessions shows this, too.
+    # The driver keeps the application name to itself; sys.dm_exec_sessions shows this.
     f"SET CONTEXT_INFO 0x{b'order-sync'.hex()}",
 )
 _ABOUT = (

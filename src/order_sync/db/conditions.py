@@ -1,0 +1,37 @@
+"""Conditions of constraints and indexes, in SQL that means the same on every database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ColumnElement, and_
+
+from order_sync.rules.states import LIVE_STATES
+
+
+def state_check(table: str, column: str, enum: type[StrEnum]) -> CheckConstraint:
+    """The column holds a member of `enum`, or nothing."""
+    return CheckConstraint(_one_of(column, enum), name=f"ck_{table}_{column}")
+
+
+def both_or_neither(one: str, other: str) -> str:
+    """SQL of two conditions that are never NULL; not every database compares truth values."""
+    return f"(({one}) AND ({other})) OR (NOT ({one}) AND NOT ({other}))"
+
+
+def live(column: str) -> str:
+    """SQL of whether a staged row is not at its end."""
+    return _one_of(column, LIVE_STATES)
+
+
+def begins_with(text: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Whether `text` begins with `prefix`, which ends in a sign of ASCII.
+
+    LIKE means different things: brackets are patterns to SQL Server.
+    """
+    return and_(text >= prefix, text < prefix[:-1] + chr(ord(prefix[-1]) + 1))
+
+
+def _one_of(column: str, members: Iterable[StrEnum]) -> str:
+    return f'"{column}" IN ({", ".join(repr(m.value) for m in members)})'
