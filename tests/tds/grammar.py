@@ -24,6 +24,15 @@ UNKNOWN = (
     (r"\bPRIMARY KEY NONCLUSTERED \(", "PRIMARY KEY ("),
 )
 
+# What the parser lets pass although it is no T-SQL, or only that of the newest servers.
+_FOREIGN = re.compile(
+    r"\bLIMIT\b|\bON CONFLICT\b|\bRETURNING\b|\bLATERAL\b"
+    r"|\bILIKE\b|\|\||::|\bADD COLUMN\b|\bIF NOT EXISTS\b|\bDISTINCT FROM\b|\bCONCAT_WS\b|\bUSING\b",
+    re.I,
+)
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|\"(?:[^\"]|\"\")*\"")
+_TRUTHS = (exp.Is, exp.EQ, exp.NEQ, exp.In, exp.And, exp.Or, exp.Not, exp.GT, exp.LT, exp.Exists)
+
 
 @lru_cache(maxsize=4000)
 def mistake_in(batch: str) -> str | None:
@@ -36,8 +45,26 @@ def mistake_in(batch: str) -> str | None:
         statements = sqlglot.parse(text, read="tsql", error_level=ErrorLevel.RAISE)
     except (ParseError, sqlglot.errors.TokenError) as error:
         return str(error).splitlines()[0]
-    for statement in statements:
-        unread = statement.find(exp.Command) if statement is not None else None
-        if unread is not None:
-            return f"not understood: {unread.sql('tsql')[:80]}"
+    foreign = _FOREIGN.search(_QUOTED.sub("''", text))
+    if foreign is not None:
+        return f"no T-SQL: {foreign[0]}"
+    return next(filter(None, map(_misread, filter(None, statements))), None)
+
+
+def _misread(statement: exp.Expression) -> str | None:
+    """What was only skipped, or means nothing in T-SQL."""
+    unread = statement.find(exp.Command)
+    if unread is not None:
+        return f"not understood: {unread.sql('tsql')[:80]}"
+    if isinstance(statement, exp.Update) and not statement.expressions:
+        return "an update of nothing"
+    for compared in statement.find_all(exp.EQ, exp.NEQ):
+        if isinstance(compared.left.unnest(), _TRUTHS):
+            return f"a truth is compared: {compared.sql('tsql')[:80]}"
+    for query in statement.find_all(exp.Select):
+        if any(isinstance(cell.unalias().unnest(), _TRUTHS) for cell in query.expressions):
+            return "a truth is selected"
+        is_inner = query.parent is not None and not isinstance(query.parent, exp.Insert)
+        if is_inner and query.args.get("order") and not query.args.get("limit"):
+            return "a query within another is sorted"
     return None
