@@ -27,7 +27,7 @@ UNKNOWN = (
 # What the parser lets pass although it is no T-SQL, or only that of the newest servers.
 _FOREIGN = re.compile(
     r"\bLIMIT\b|\bON CONFLICT\b|\bRETURNING\b|\bLATERAL\b"
-    r"|\bILIKE\b|\|\||::|\bADD COLUMN\b|\bIF NOT EXISTS\b|\bDISTINCT FROM\b|\bCONCAT_WS\b|\bUSING\b",
+    r"|\bILIKE\b|\|\||::|\bADD COLUMN\b|\bIF NOT EXISTS\b|\bDISTINCT FROM\b|\bCONCAT_WS\b",
     re.I,
 )
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|\"(?:[^\"]|\"\")*\"")
