@@ -48,6 +48,8 @@ _ABOUT = (
     " FROM sys.databases WHERE database_id = DB_ID()"
 )
 
+_TOLD: set[tuple[object, ...]] = set()  # databases without snapshots this process has told of
+
 
 class Sessions:
     """The sessions of one engine.
@@ -58,6 +60,7 @@ class Sessions:
 
     def __init__(self, engine: Engine, *, read_only: bool) -> None:
         self._read_only = read_only
+        self._place = (engine.url.host, engine.url.port)
         self._snapshots: bool | None = None  # None: nobody has asked the database yet
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", self._begin)
@@ -67,7 +70,7 @@ class Sessions:
         with driver.cursor() as cursor:
             cursor.execute("; ".join(_SETTINGS))
             if self._snapshots is None:
-                self._snapshots = _allows_snapshots(cursor.execute(_ABOUT).fetchone())
+                self._snapshots = self._allows_snapshots(cursor.execute(_ABOUT).fetchone())
         driver.commit()
         record.info[_LEVEL] = ""
 
@@ -96,27 +99,29 @@ class Sessions:
             return statement, [_storable(row) for row in parameters]
         return statement, _storable(parameters)
 
+    def _allows_snapshots(self, about: Any) -> bool:
+        """Whether readers may have a snapshot; tells what they do otherwise.
 
-def _allows_snapshots(about: Any) -> bool:
-    """Whether readers may have a snapshot; tells what they do otherwise.
-
-    Raises:
-        ConfigError: the database is older than what we ask of it.
-    """
-    name, compatibility, snapshots, committed = about
-    if compatibility < OLDEST_LEVEL:
-        raise ConfigError(
-            f"the database {name} behaves like an older SQL Server ({compatibility})",
-            hint=f"ALTER DATABASE {bracketed(name)} SET COMPATIBILITY_LEVEL = {OLDEST_LEVEL},"
-            " or a higher one",
-        )
-    if snapshots == 1:
-        return True
-    if committed:
-        log.info("reads of several statements are no snapshot", allow=_advice(name))
-    else:
-        log.warning("reads wait for writers, and hold them up", allow=_advice(name))
-    return False
+        Raises:
+            ConfigError: the database is older than what we ask of it.
+        """
+        name, compatibility, snapshots, committed = about
+        if compatibility < OLDEST_LEVEL:
+            raise ConfigError(
+                f"the database {name} behaves like an older SQL Server ({compatibility})",
+                hint=f"ALTER DATABASE {bracketed(name)} SET COMPATIBILITY_LEVEL = {OLDEST_LEVEL},"
+                " or a higher one",
+            )
+        if snapshots == 1:
+            return True
+        place = (*self._place, name)
+        if place not in _TOLD:
+            _TOLD.add(place)
+            if committed:
+                log.info("reads of several statements are no snapshot", allow=_advice(name))
+            else:
+                log.warning("reads wait for writers, and hold them up", allow=_advice(name))
+        return False
 
 
 def _advice(name: str) -> str:
