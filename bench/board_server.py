@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--plan", choices=list(PLANS), help="with the limits of this plan")
     parser.add_argument("--costs", choices=list(WRITE_COSTS), default="modern")
     parser.add_argument("--minute-s", type=float, default=MINUTE_S)
+    parser.add_argument("--board", default="customer-master-schedule", help="or a JSON file")
     arguments = parser.parse_args()
     limited = arguments.plan is not None
     options = SandboxOptions(latency_ms=arguments.latency_ms, limits=limited)
@@ -40,7 +41,7 @@ def main() -> None:
             request_log_size=1_000_000,
         )
     sandbox = Sandbox(options)
-    board = sandbox.add_board("customer-master-schedule", name="Benchmark")
+    board = sandbox.add_board(arguments.board, name="Benchmark")
     with SandboxServer(sandbox, port=0) as server:
         print(server.api_url, board.id, flush=True)
         sys.stdin.read()

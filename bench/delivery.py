@@ -45,11 +45,12 @@ class Result:
 
 
 @contextmanager
-def board_server(latency_ms: int) -> Iterator[tuple[str, str]]:
-    """(API address, board id) of a sandbox in another process."""
+def board_server(latency_ms: int, board: Path | None = None) -> Iterator[tuple[str, str]]:
+    """(API address, board id) of a sandbox in another process; `board`: its description."""
     script = Path(__file__).with_name("board_server.py")
+    described = [] if board is None else ["--board", str(board)]
     with subprocess.Popen(
-        [sys.executable, str(script), "--latency-ms", str(latency_ms)],
+        [sys.executable, str(script), "--latency-ms", str(latency_ms), *described],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
