@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from order_sync.db import engine, groups, known, promotion, refused, runs, staging
 from order_sync.db.refused import ErrorRow
@@ -52,6 +55,34 @@ def test_a_row_the_database_refuses_stands_alone_and_the_others_load(state, tabl
     assert "not-null" in bad[0][1].lower().replace(" ", "-")
     assert len(bad[0][1].splitlines()) == 1  # order data belongs in no message
     assert sorted(there) == list("abcdfgh")
+
+
+def test_cells_load_as_they_are_however_often_they_repeat(state, tables, shipped):
+    """Among them an empty one, and equal numbers that are written differently."""
+    prices = [Decimal("28.86"), None, Decimal("7.5"), Decimal("28.86"), Decimal("7.50"), None]
+    dates = [date(2025, 9, 26), date(2025, 9, 26), None, None, date(2025, 9, 27), None]
+    table = tables.staging
+    price, day = table.c["CUSTOMER PRICE"], table.c["CUSTOMER EX FACTORY DATE"]
+
+    def stage(conn):
+        run = start(conn, tables, shipped)
+        batch = stage_items(conn, tables, run)
+        rows = [
+            {
+                **item_row(conn, run, batch, key),
+                price.name: cost,
+                "DISCOUNT": Decimal(1),
+                day.name: when,
+            }
+            for key, cost, when in zip("abcdef", prices, dates, strict=True)
+        ]
+        assert staging.stage_rows(conn, table, rows) == []
+        return conn.execute(select(price, day, table.c.DISCOUNT).order_by(table.c.order_key)).all()
+
+    loaded = state.run(stage)
+    assert [tuple(row) for row in loaded] == [
+        (cost, when, 1) for cost, when in zip(prices, dates, strict=True)
+    ]
 
 
 def test_what_a_dead_run_was_sending_is_in_doubt(state, tables, shipped):
