@@ -9,7 +9,7 @@ runs without a change (median of three), and a plan with one order line in a hun
 `stage` is a run on an empty board up to its first request, with 46 mapped columns, as the shipped
 profile has, and with 120. Memory is the peak of the process; a server's is not in it.
 
-`--lines 1000000` takes about an hour and 30 GB of disk. Exits 1 when a figure misses its target.
+`--lines 1000000` takes long and needs some 20 GB of disk. Exits 1 when a figure misses its target.
 """
 
 from __future__ import annotations
