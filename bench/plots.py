@@ -71,7 +71,7 @@ def draw_sources(rows: Rows) -> None:
     seconds.set(yscale="log", ylabel="seconds", title="Time of a run without a change")
     seconds.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     memory.set(ylabel="peak memory of the process, MB", title="Memory of the same run")
-    memory.set_ylim(bottom=0)
+    memory.set_ylim(0, memory.get_ylim()[1] * 1.1)
     for axes in (seconds, memory):
         over_lines(axes, [row["lines"] for row in rows if row["work"] == "no change"])
     memory.legend(frameon=False, loc="lower right")
