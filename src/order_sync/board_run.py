@@ -21,6 +21,7 @@ from order_sync.db.runs import ReadCall, RunRef
 from order_sync.db.schema import Tables, build_tables
 from order_sync.db.upgrade import ensure_tables
 from order_sync.errors import ExitCode, Interrupted, LockHeld, SyncError
+from order_sync.many_objects import many_objects
 from order_sync.monday.answers import Answer
 from order_sync.monday.columns import BoardMap
 from order_sync.progress import Progress
@@ -49,7 +50,7 @@ def hold_board(
         database.run(lambda conn: ensure_tables(conn, tables))
         with board_lock(database, board_id):
             run = database.run(lambda conn: runs.start_run(conn, *asked))
-            with structlog.contextvars.bound_contextvars(run_id=run.run_id):
+            with structlog.contextvars.bound_contextvars(run_id=run.run_id), many_objects():
                 return work(database, tables, run)
     except LockHeld as error:
         exit_code, message = int(error.exit_code), error.message

@@ -36,6 +36,7 @@ from order_sync.delivery.groups import first_by_title
 from order_sync.delivery.lookup import Looks
 from order_sync.detection import Detection, Detector, Request
 from order_sync.guards import Limits, is_strange_board, stopping_guards, strange_board
+from order_sync.many_objects import many_objects
 from order_sync.monday.board import BoardInfo
 from order_sync.monday.client import MondayClient
 from order_sync.monday.columns import BoardMap
@@ -127,7 +128,8 @@ def make_plan(
             told in the plan instead.
     """
     planner = _Planner(settings, mapping, filters, limits or Limits(), out, full)
-    return asyncio.run(planner.plan(progress))
+    with many_objects():
+        return asyncio.run(planner.plan(progress))
 
 
 @dataclass

@@ -56,7 +56,8 @@ def statements_of_version_1(tables, dialect):
         older = [line for line in lines if not any(word in line for word in SINCE_1)]
         yield ",\n".join(older) + "\n)"
         for index in table.indexes:
-            if not index.name.endswith(("_order", "_decided")):
+            taken = {constraint.name for constraint in table.constraints}
+            if index.name not in taken and not index.name.endswith(("_order", "_decided")):
                 yield str(CreateIndex(index).compile(dialect=dialect))
 
 
@@ -137,7 +138,7 @@ def test_an_upgrade_that_dies_changes_nothing_and_can_be_repeated(
 
 def test_a_second_profile_of_an_upgraded_database_is_upgraded_too(version_1, tables, shipped):
     version_1.run(lambda conn: upgrade.upgrade(conn, tables))
-    names = {field: f"{name}_2" for field, name in vars(shipped.tables).items()}
+    names = {field: f"{name}_of_another_profile" for field, name in vars(shipped.tables).items()}
     second = build_tables(replace(shipped, tables=type(shipped.tables)(**names)))
     version_1.run(lambda conn: upgrade.ensure_tables(conn, second))
     with version_1.begin() as conn:

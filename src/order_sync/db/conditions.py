@@ -1,13 +1,16 @@
-"""Conditions of constraints and indexes, in SQL that means the same on every database."""
+"""Conditions and names of constraints and indexes that mean the same on every database."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ColumnElement, and_
+from sqlalchemy import CheckConstraint, ColumnElement, Constraint, Index, Table, and_
 
 from order_sync.rules.states import LIVE_STATES
+
+LONGEST_NAME = 63  # of a constraint or index: what PostgreSQL takes
 
 
 def state_check(table: str, column: str, enum: type[StrEnum]) -> CheckConstraint:
@@ -35,3 +38,13 @@ def begins_with(text: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
 
 def _one_of(column: str, members: Iterable[StrEnum]) -> str:
     return f'"{column}" IN ({", ".join(repr(m.value) for m in members)})'
+
+
+def shorten_names(table: Table) -> None:
+    """Give constraints and indexes names that every database takes, each one its own."""
+    named: tuple[Constraint | Index, ...] = (*table.constraints, *table.indexes)
+    for item in named:
+        name = str(item.name or "")
+        if len(name) > LONGEST_NAME:
+            digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+            item.name = f"{name[: LONGEST_NAME - 9]}_{digest}"

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.type_api import TypeEngine
 
-from order_sync.db.conditions import both_or_neither, live, state_check
+from order_sync.db.conditions import both_or_neither, live, shorten_names, state_check
 from order_sync.db.types import (
     Price,
     UtcDateTime,
@@ -116,6 +116,7 @@ def build_tables(mapping: Mapping) -> Tables:
         if len(table.primary_key) > 1:
             # The rows of a table in SQL Server can be ordered by 900 bytes, an index has 1,700.
             table.primary_key.dialect_options["mssql"]["clustered"] = False
+        shorten_names(table)
     return tables
 
 

@@ -65,6 +65,8 @@ class SourceReader:
         }
         schema = None if shape.schema is None else quoted_name(shape.schema, True)
         self._table = table_named(quoted_name(shape.table, True), schema=schema)
+        mapped = {c.source for c in mapping.columns}
+        self._sizes = set(mapping.sizes.names) - mapped
         scope_names, in_scope = scope_function(filters, mapping, shape)
         key_names = key_inputs(mapping)
         self._looked_at = list(dict.fromkeys([*key_names, *scope_names]))
@@ -191,7 +193,10 @@ class SourceReader:
                 self._spellings = None
 
     def rows(self) -> Iterator[tuple[dict[str, object], str]]:
-        """(source row by profile names, its source hash) of every key that was found."""
+        """(source row by profile names, its source hash) of every key that was found.
+
+        Sizes that are NULL are left out: of a hundred and more, most are.
+        """
         names = list(self._columns)
         query = select(self._hash, *self._columns.values()).select_from(self._table)
         if self._spellings is not None:
@@ -202,7 +207,14 @@ class SourceReader:
             cells = row[1:]
             looked_at = [None if at is None else cells[at] for at in pick]
             if self._key(looked_at) in self._wanted:
-                yield dict(zip(names, cells, strict=True)), row[0]
+                yield (
+                    {
+                        name: cell
+                        for name, cell in zip(names, cells, strict=True)
+                        if cell is not None or name not in self._sizes
+                    },
+                    row[0],
+                )
 
     def _key_rows(self) -> Iterator[Sequence[Any]]:
         """The raw key and the cells that keys and filters look at, of every row."""

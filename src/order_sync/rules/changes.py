@@ -18,6 +18,8 @@ from order_sync.rules.values import number_text
 ORDER_VERSION = 2
 SIZE_VERSION = 1
 
+_UNIT = "\x1f"  # the unit separator
+
 
 def payload_hash(name: str, group: str, values: Dict[str, Value]) -> str:
     """SHA-256 (64 hex digits) of an order as the board would get it.
@@ -25,12 +27,21 @@ def payload_hash(name: str, group: str, values: Dict[str, Value]) -> str:
     Independent of the order of the columns; 1, 1.0 and 1.00 are one number; an empty cell
     differs from an empty text and from a column that is not filled at all.
     """
-    parts = ["order", name, group]
-    for title in sorted(values):
-        parts += (title, _canonical(values[title]))
-    # With its length before it, no part runs into the next.
-    content = f"{ORDER_VERSION}|" + "".join([f"{len(part)}:{part}" for part in parts])
+    parts = [f"order {ORDER_VERSION}", name, group]
+    for title in _sorted(tuple(values)):
+        value = values[title]
+        parts += (title, f"t{value}" if type(value) is str else _canonical(value))
+    content = _UNIT.join(parts)
+    if content.count(_UNIT) != len(parts) - 1:
+        # Cleaned texts have no such character. With its length before it, no part runs into
+        # the next.
+        content = "".join([f"{len(part)}:{part}" for part in parts])
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _sorted(titles: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(titles))
 
 
 @lru_cache(maxsize=65_536)

@@ -22,7 +22,7 @@ from order_sync.rules.values import (
 )
 
 Row = Dict[str, object]  # source column -> raw cell
-_Size = tuple[str, str, str]  # label, key, subitem name
+_Size = tuple[int, str, str, str]  # rank, label, key, subitem name
 _NOTHING = (None, "0")  # texts of a size that is not ordered
 
 
@@ -87,9 +87,10 @@ class OrderReader:
         self._extra_keys = dict(mapping.extra_keys)
         self._order_type_values = _values_of(mapping, mapping.order_type)
         sizes = mapping.sizes
-        self._sizes: list[_Size] = [
-            (name, size_key(name), sizes.name_format.format(size=name)) for name in sizes.names
-        ]
+        self._sizes: dict[str, _Size] = {
+            name: (rank, name, size_key(name), sizes.name_format.format(size=name))
+            for rank, name in enumerate(sizes.names)
+        }
 
     def read(self, row: Row) -> OrderLine | RefusedRow | None:
         """The order line in `row`, every reason why it is none, or None for a blank row."""
@@ -105,8 +106,8 @@ class OrderReader:
         key = self._key(row, customer or "", found)
         values = self._values(row, customer, found)
         cancelled = self._is_cancelled(row)
-        get = row.get
-        ordered = [size for size in self._sizes if get(size[0])]
+        known = self._sizes
+        ordered = sorted([known[name] for name, cell in row.items() if cell and name in known])
         sizes = () if cancelled else _size_lines(row, ordered, found)
         if not cancelled and not found.refusals:
             self._compare_total(row, sizes, found)
@@ -150,7 +151,7 @@ class OrderReader:
                 return False
         if not mapping.blank_rows:
             return False
-        return all(clean_text(row.get(name)) in _NOTHING for name, _, _ in self._sizes)
+        return all(clean_text(row.get(name)) in _NOTHING for name in self._sizes)
 
     def _key(self, row: Row, customer: str, found: _Findings) -> str:
         parts = []
@@ -215,14 +216,14 @@ class OrderReader:
         original = {
             source: cell for source in self._sources if (cell := row.get(source)) is not None
         }
-        for label, _, _ in ordered:
+        for _, label, _, _ in ordered:
             original[label] = row[label]
         return original
 
 
 def _size_lines(row: Row, ordered: Iterable[_Size], found: _Findings) -> tuple[SizeLine, ...]:
     lines = []
-    for label, key, name in ordered:
+    for _, label, key, name in ordered:
         pieces, refusal = clean_quantity(row[label])
         if refusal is not None:
             found.add(refusal, label)

@@ -1,8 +1,9 @@
 """What detection saw, moves under way, people's notes, and counts of changes."""
 
 from alembic import op
-from sqlalchemy import Column, Integer, String, Text, inspect
+from sqlalchemy import Column, Integer, String, Text
 
+from order_sync.db.engine import columns_of
 from order_sync.db.schema import Tables
 
 revision = "0002"
@@ -23,6 +24,5 @@ def upgrade() -> None:
 
 def _add(table: str, column: "Column[object]") -> None:
     # Tables of several profiles share a version: one of them may have come later.
-    present = inspect(op.get_bind()).get_columns(table)
-    if column.name not in {there["name"] for there in present}:
+    if column.name not in columns_of(op.get_bind(), table):
         op.add_column(table, column)
