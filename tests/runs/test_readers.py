@@ -25,7 +25,7 @@ pytestmark = pytest.mark.databases
 TABLES = build_tables(MAPPING)
 CUSTOMERS = ["GREYSON CLOTHIERS", "JOHNNIE O", "RHYTHM (AU)"]
 OLD = [order("GRE-OLD")]
-NEW = [order(f"GRE-{n}", CUSTOMER_NAME=CUSTOMERS[n % 3]) for n in range(300)]
+NEW = [order(f"GRE-{n}", CUSTOMER_NAME=CUSTOMERS[n % 3]) for n in range(240)]
 COUNTERS = ("orders_total", "orders_processed", "orders_failed",
             "subitems_total", "subitems_processed", "subitems_failed")  # fmt: skip
 
@@ -122,7 +122,7 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         try:
-            while not self.stop.wait(0.02):
+            while not self.stop.wait(0.1):
                 self.seen.append(self.look())
         except BaseException as error:  # told by the test
             self.went_wrong = error
