@@ -57,9 +57,10 @@ class World:
     """One board, one database, and everything a test wants to do with them."""
 
     folder: Path
-    sandbox: Sandbox
-    server: SandboxServer
-    board: Any
+    # A board of some hundred orders takes minutes to be printed, and a failing test prints all.
+    sandbox: Sandbox = field(repr=False)
+    server: SandboxServer = field(repr=False)
+    board: Any = field(repr=False)
     extra: dict[str, str] = field(default_factory=dict)
     mapping: Mapping = MAPPING
     server_url: str = ""  # blank: SQLite
