@@ -91,6 +91,7 @@ def look_at_status(database):
         staged = reports.staged(conn, TABLES)
         errors = reports.open_errors(conn, TABLES)
         batches = reports.batches(conn, TABLES)
+        assert reports.staged(conn, TABLES) == staged  # one look, one state
     assert errors == []
     rows = {unit: Counter({c.state: c.rows for c in staged if c.unit is unit}) for unit in Unit}
     orders, lines = sum(b.orders for b in on_board), sum(b.size_lines for b in on_board)
