@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 
 import psycopg
@@ -17,7 +17,7 @@ from order_sync.db.upgrade import ensure_tables
 from order_sync.errors import ExitCode, StaleFence
 from order_sync.monday.client import MondayClient
 
-from .dying import run_and_die
+from .dying import run_and_die, start
 from .world import MAPPING, order
 
 pytestmark = pytest.mark.databases
@@ -28,9 +28,11 @@ CUT = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name = 'order-sync'"
 )
+# Sessions of writing transactions hold such locks, too, but never idle.
 CUT_LOCKS = (
-    "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks"
-    " WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+    "SELECT pg_terminate_backend(a.pid, 5000) FROM pg_locks l"
+    " JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database()"
+    " WHERE l.locktype = 'advisory' AND a.state = 'idle'"
 )
 
 
@@ -64,6 +66,60 @@ def test_a_killed_holder_frees_the_board_at_once(world, database):
     with board_lock(database, world.board.id):
         begin_run(database, world)
     assert time.monotonic() - began < 5  # some tenths of a second on an idle machine
+
+
+@contextmanager
+def a_run_in_the_middle(world, *, held_back_s):
+    """A command of its own process whose first order is on the board and still unanswered.
+
+    held_back_s: how long monday.com keeps the answer.
+    """
+    one_by_one = {"ORDER_SYNC_MONDAY__CONCURRENCY": "1", "ORDER_SYNC_MONDAY__BATCH_SIZE": "1"}
+    world.extra |= {"ORDER_SYNC_MONDAY__SERVER_LIMIT_S": "30"} | one_by_one
+    world.sandbox.add_fault("hang", seconds=held_back_s, times=1, match="create_item")
+    world.has_orders(*ROWS)
+    running = start(world.environ, world.folder, ["sync"])
+    try:
+        ends = time.monotonic() + 60
+        while not world.items():
+            assert time.monotonic() < ends, "no order reached the board"
+            time.sleep(0.01)
+        world.extra["ORDER_SYNC_MONDAY__SERVER_LIMIT_S"] = "1"  # for those that come after
+        yield running
+    finally:
+        with suppress(ValueError):  # it was waited for
+            running.process.kill()
+            running.process.join()
+
+
+def second_command(world, name):
+    """`order-sync sync` in a process of its own, to its end: exit code and what it said."""
+    folder = world.folder / name
+    folder.mkdir()
+    return start(world.environ, folder, ["sync"]).ended()
+
+
+def test_a_command_beside_a_running_one_sends_nothing(world):
+    with a_run_in_the_middle(world, held_back_s=60):
+        sent = world.mutations()
+        code, said = second_command(world, "second")
+        assert code == ExitCode.LOCKED, said
+        assert "another run" in said
+        assert "Traceback" not in said
+        assert world.mutations() == sent
+    statuses = world.query("SELECT status, exit_code FROM MON_SyncRuns ORDER BY started_at")
+    assert statuses == [("RUNNING", None), ("STOPPED", 7)]
+
+
+def test_a_command_after_a_killed_one_goes_on_at_once_and_doubles_nothing(world):
+    with a_run_in_the_middle(world, held_back_s=60) as holder:
+        holder.process.kill()  # SIGKILL: no farewell
+        holder.process.join()
+        code, said = second_command(world, "next")
+    assert code == ExitCode.DONE, said
+    world.assert_board_equals_source(ROWS)
+    statuses = world.query("SELECT status, exit_code FROM MON_SyncRuns ORDER BY fence")
+    assert statuses == [("DIED", None), ("COMPLETED", 0)]
 
 
 def test_a_new_run_begins_only_after_the_writes_of_the_old_one(world, database):
@@ -157,6 +213,40 @@ def test_a_run_whose_sessions_are_cut_stops_and_the_next_one_goes_on(world, monk
     assert len(sent) == 1
     assert world.sync().exit_code is ExitCode.DONE
     world.assert_board_equals_source(ROWS)
+
+
+def test_a_command_whose_lock_is_cut_sends_no_more_and_says_why(world):
+    only_on_postgresql(world)
+    with a_run_in_the_middle(world, held_back_s=2) as holder:
+        sent = world.mutations()
+        assert world.query(CUT_LOCKS) == [(True,)]
+        code, said = holder.ended()
+    assert code == ExitCode.LOCKED, said
+    assert "is lost: its database session was cut" in said
+    assert "run again: it goes on where it stopped" in said
+    assert "Traceback" not in said
+    assert world.mutations() == sent
+    code, said = second_command(world, "next")
+    assert code == ExitCode.DONE, said
+    world.assert_board_equals_source(ROWS)
+
+
+def test_a_command_that_was_overtaken_leaves_everything_to_the_newer_one(world):
+    """It learns of it when its answer comes."""
+    only_on_postgresql(world)
+    with a_run_in_the_middle(world, held_back_s=6) as holder:
+        assert world.query(CUT_LOCKS) == [(True,)]
+        code, said = second_command(world, "newer")
+        assert code == ExitCode.DONE, said
+        sent = world.mutations()
+        code, said = holder.ended()
+    assert code == ExitCode.LOCKED, said
+    assert "is lost" in said
+    assert "Traceback" not in said
+    assert world.mutations() == sent
+    world.assert_board_equals_source(ROWS)
+    statuses = world.query("SELECT status, exit_code FROM MON_SyncRuns ORDER BY fence")
+    assert statuses == [("DIED", None), ("COMPLETED", 0)]
 
 
 def test_sessions_that_do_not_hold_the_board_may_be_cut(world, database):
