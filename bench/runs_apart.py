@@ -75,12 +75,12 @@ def apart(work: Callable[..., T], *arguments: object) -> T:
         return pool.submit(work, *arguments).result()
 
 
-def sync(place: Place, customer: str | None = None) -> Result:
+def sync(place: Place) -> Result:
     """A whole run."""
     _be_quiet()
     settings, mapping = place.settings(), wide_mapping(place.columns)
     began, cpu = time.perf_counter(), time.process_time()
-    report = run_sync(settings, mapping, Filters(customer=customer), Silent())
+    report = run_sync(settings, mapping, Filters(), Silent())
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     assert report.exit_code == 0, f"exit {report.exit_code}: {report.message}"
     counts = {"unchanged": report.unchanged, "planned": report.orders_planned}

@@ -22,17 +22,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from databases import KINDS, NewDatabase, databases, settle
 from delivery import board_server
 from runs_apart import Place, Result, apart, plan, stage, sync
-from wide import CUSTOMERS, KnownBoard, Source, change, wide_mapping, write_board
+from wide import KnownBoard, Source, change, wide_mapping, write_board
 
 COLUMNS = 120
 CHANGED_OF = 100  # one order line in so many
-JUDGED_AT_ONCE = 100_000  # more order lines than these are judged customer by customer
 MOST_CALLS = 3
 MOST_SECONDS = {"SQLite": 5.0, "PostgreSQL": 2.0}  # no change in 100,000 order lines
 FLAT = 1.5  # peak memory at ten times the order lines, at most so many times as much
@@ -102,16 +101,10 @@ def known_source(kind: str, new: NewDatabase, lines: int, *, two: bool) -> Itera
 
 
 def judge_all(place: Place, lines: int) -> Result:
-    """One run, or a run for each customer where all at once would need too much memory."""
-    customers = CUSTOMERS if lines > JUDGED_AT_ONCE else (None,)
-    results = [apart(sync, place, customer) for customer in customers]
-    assert sum(result.counts["unchanged"] for result in results) == lines
-    return replace(
-        results[0],
-        seconds=sum(result.seconds for result in results),
-        cpu_seconds=sum(result.cpu_seconds for result in results),
-        peak_mb=max(result.peak_mb for result in results),
-    )
+    """One run that cleans and compares every order line."""
+    result = apart(sync, place)
+    assert result.counts["unchanged"] == lines
+    return result
 
 
 def unchanged(place: Place, lines: int) -> Result:

@@ -108,7 +108,7 @@ def db_upgrade(session: Session) -> None:
     """Create missing tables and columns. Never drops data."""
     from order_sync.cli.show_setup import upgrade_parts
     from order_sync.db.engine import Database
-    from order_sync.db.schema import build_tables
+    from order_sync.db.schema import SCHEMA_VERSION, build_tables
     from order_sync.db.upgrade import upgrade
 
     settings = session.settings
@@ -117,6 +117,8 @@ def db_upgrade(session: Session) -> None:
         found = database.run(lambda conn: upgrade(conn, tables))
     document = {
         "was_current": found.is_current,
+        "from_version": found.version,
+        "to_version": SCHEMA_VERSION,
         "created_tables": found.missing_tables,
         "added_columns": [".".join(place) for place in found.missing_columns],
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from order_sync.cli.output import safe, table
 from order_sync.cli.show_runs import counted
 from order_sync.cli.show_state import line
+from order_sync.db.schema import SCHEMA_VERSION
 from order_sync.db.upgrade import SchemaState
 from order_sync.loading import LoadMode, LoadReport
 
@@ -49,6 +50,8 @@ def load_parts(report: LoadReport) -> Iterator[RenderableType]:
 
 def upgrade_parts(found: SchemaState, url: str) -> Iterator[RenderableType]:
     """What an upgrade changed."""
+    if found.version is not None and found.version < SCHEMA_VERSION:
+        yield line(f"version  {found.version} is now {SCHEMA_VERSION}")
     for name in found.missing_tables:
         yield line(f"created  {name}")
     for name, column in found.missing_columns:

@@ -161,18 +161,17 @@ def withdraw_groups(
 
 
 def store_hashes(
-    conn: Connection, tables: Tables, board_id: str, hashes: Iterable[tuple[str, str]]
+    conn: Connection, tables: Tables, board_id: str, hashes: Sequence[tuple[str, str]]
 ) -> None:
     """Store new payload hashes of orders whose values the board is known to show already."""
     p = tables.production
-    parameters = [{"of_order": key, "new_hash": digest} for key, digest in hashes]
-    if parameters:
-        conn.execute(
-            update(p)
-            .where(p.c.board_id == board_id, p.c.order_key == bindparam("of_order"))
-            .values(payload_hash=bindparam("new_hash")),
-            parameters,
-        )
+    statement = (
+        update(p)
+        .where(p.c.board_id == board_id, p.c.order_key == bindparam("of_order"))
+        .values(payload_hash=bindparam("new_hash"))
+    )
+    for chunk in chunks(hashes, _CHUNK):
+        conn.execute(statement, [{"of_order": key, "new_hash": digest} for key, digest in chunk])
 
 
 def remove(conn: Connection, tables: Tables, board_id: str, keys: Collection[str]) -> None:
@@ -336,19 +335,18 @@ def unacknowledged(conn: Connection, tables: Tables, board_id: str, keys: Collec
 
 
 def acknowledge_source(
-    conn: Connection, tables: Tables, board_id: str, hashes: Iterable[tuple[str, str]]
+    conn: Connection, tables: Tables, board_id: str, hashes: Sequence[tuple[str, str]]
 ) -> None:
     """Store the source hash of orders all of whose parts monday.com has acknowledged."""
     p = tables.production
-    parameters = [{"of_order": key, "new_hash": digest} for key, digest in hashes]
-    if parameters:
-        conn.execute(
-            update(p)
-            .where(
-                p.c.board_id == board_id,
-                p.c.order_key == bindparam("of_order"),
-                p.c.payload_hash.is_not(None),
-            )
-            .values(source_hash=bindparam("new_hash")),
-            parameters,
+    statement = (
+        update(p)
+        .where(
+            p.c.board_id == board_id,
+            p.c.order_key == bindparam("of_order"),
+            p.c.payload_hash.is_not(None),
         )
+        .values(source_hash=bindparam("new_hash"))
+    )
+    for chunk in chunks(hashes, _CHUNK):
+        conn.execute(statement, [{"of_order": key, "new_hash": digest} for key, digest in chunk])
