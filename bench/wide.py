@@ -118,7 +118,7 @@ class Source:
         try:
             with database.writing() as conn:
                 engine.run_sql(conn, f"CREATE TABLE {quoted(self.table)} ({declared})")
-                load = self._insert if database.dialect.calls_python else self._copy
+                load = self._insert if database.engine.dialect.name == "sqlite" else self._copy
                 load(conn, lines)
         finally:
             database.close()

@@ -43,6 +43,7 @@ _EXAMPLES = {
     "monday.board_id": "1234567890",
     "monday.board_name": "Customer Master Schedule",
     "monday.token_file": "token.txt",
+    "source.changed_column": "LAST CHANGED",
 }
 _TOKEN = "monday.token"  # noqa: S105 - the one setting a file may not hold
 

@@ -28,7 +28,7 @@ MANY = [order(f"GRE-{n}") for n in range(5)]
 
 
 def has(world: World, *rows: dict[str, object]) -> None:
-    if not world.postgres_url:
+    if not world.server_url:
         rows = tuple(row | {COLUMN: _in_sqlite(row[COLUMN])} for row in rows)
     world.store.replace_source([*needed_columns(MAPPING), COLUMN], rows)
 
@@ -162,7 +162,7 @@ def test_times_are_taken_back_for_transactions_that_are_committed_late(make_worl
     world.sync()
     late = touched(order("GRE-9"), NOON - timedelta(minutes=9))
     has(world, *rows, late, touched(order("GRE-10"), None))
-    assert world.sync().orders_created == (2 if world.postgres_url else 1)
+    assert world.sync().orders_created == (2 if world.server_url else 1)
 
 
 def test_a_column_that_is_not_there_is_a_mistake(followed):

@@ -20,6 +20,8 @@ from .locks import AppLocks
 from .session import Session
 from .wire import Closed
 
+USER, PASSWORD = "me", "secret"
+
 
 @dataclass
 class Fault:
@@ -62,7 +64,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"mssql://me:secret@127.0.0.1:{self.port}/orders?Encrypt=no"
+        return f"mssql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/orders?Encrypt=no"
 
     def close(self) -> None:
         self._listener.close()
