@@ -44,7 +44,6 @@ def _sorted(titles: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(titles))
 
 
-@lru_cache(maxsize=65_536)
 def size_payload_hash(name: str, label: str, quantity: int) -> str:
     """SHA-256 (64 hex digits) of a size line as the board would get it."""
     content = json.dumps([SIZE_VERSION, "size", name, label, quantity], separators=(",", ":"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, ClassVar
@@ -90,8 +90,10 @@ class Dialect(ABC):
         """The database's clock, not the beginning of the transaction."""
 
     @abstractmethod
-    def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert `rows` by the driver's fast path; all rows name the same columns."""
+    def bulk_insert(
+        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
+    ) -> None:
+        """Insert the cells called `names` of each row, by the driver's fast path."""
 
     @abstractmethod
     def upsert(
@@ -122,6 +124,10 @@ class Dialect(ABC):
 
         Comparable with others of the same kind of database only.
         """
+
+    def own_hash(self) -> Callable[[str, Sequence[object]], str] | None:
+        """`row_hash` of cells that were fetched anyway; None: the database has to be asked."""
+        return None
 
     @abstractmethod
     def bytewise(self, text: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -201,21 +201,24 @@ class Postgres(Dialect):
         at: datetime = conn.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return at.astimezone(UTC)
 
-    def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    def bulk_insert(
+        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
+    ) -> None:
         """By COPY; by INSERT where the table allows no COPY."""
         try:
             with conn.begin_nested():
-                self._copy(conn, table, rows)
+                self._copy(conn, table, names, rows)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _NO_FAST_PATH:
                 raise
             log.warning("COPY is not possible, rows are inserted slowly", table=table.name)
             conn.execute(insert(table), list(rows))
 
-    def _copy(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    def _copy(
+        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
+    ) -> None:
         import psycopg  # noqa: PLC0415
 
-        names = list(rows[0])
         target = quoted(table.name)
         if table.schema:
             target = f"{quoted(table.schema)}.{target}"
