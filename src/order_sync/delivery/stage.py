@@ -155,6 +155,7 @@ class _Rows:
             for title, column in d.board.columns.items()
             if column.type == "status"
         }
+        self._fields = [(column.field, column.title) for column in d.mapping.columns]
         self._batch_id = batch_id
         self._common = {
             "stg_batch_id": batch_id,
@@ -204,7 +205,7 @@ class _Rows:
             "Title": order.name,
             "Group": order.group_title,
             "group_key": key_part(order.group_title),
-            **{c.field: order.values.get(c.title) for c in self._d.mapping.columns},
+            **{field: order.values.get(title) for field, title in self._fields},
         }
 
     def lines(self, action: OrderAction, parent_stg_id: int | None) -> Iterator[dict[str, Any]]:

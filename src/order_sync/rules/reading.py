@@ -174,9 +174,12 @@ class OrderReader:
             if source not in row:
                 continue
             raw = row[source]
+            if raw is None:
+                values[column.title] = None
+                continue
             if is_customer and customer is not None:
                 raw = self._labels.get(key_part(customer), customer)
-            if replacements and raw is not None:
+            if replacements:
                 raw = _replaced(raw, replacements)
             if column.kind is Kind.TEXT:
                 values[column.title] = clean_text(raw)

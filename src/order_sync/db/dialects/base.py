@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, make_url
@@ -156,13 +157,16 @@ def cells_for_driver(
         if (process := table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect))
     ]
     before: dict[int, tuple[Any, Any]] = dict.fromkeys(range(len(names)), (None, None))
+    pick = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
     for row in rows:
-        cells = [row[name] for name in names]
-        for at, process in processors:
-            cell = cells[at]
-            if cell is not before[at][0]:  # one time stands in all rows of a batch
-                before[at] = (cell, process(cell))
-            cells[at] = before[at][1]
+        cells = pick(row)
+        if processors:
+            cells = list(cells)
+            for at, process in processors:
+                cell = cells[at]
+                if cell is not before[at][0]:  # one time stands in all rows of a batch
+                    before[at] = (cell, process(cell))
+                cells[at] = before[at][1]
         yield tuple(cells)
 
 
