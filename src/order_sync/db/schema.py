@@ -197,6 +197,7 @@ def _staging(meta: MetaData, mapping: Mapping) -> Table:
             name=f"ck_{name}_success_has_id",
         ),
         *_staged_indexes(name, "order_key"),
+        postgresql_with={"toast_tuple_target": 8160},  # what fits into a page is not compressed
     )
 
 

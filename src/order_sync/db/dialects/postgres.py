@@ -41,11 +41,13 @@ from order_sync.db.dialects.base import (
     quoted,
     unreachable,
 )
+from order_sync.db.dialects.postgres_copy import copy_text
 from order_sync.errors import ConfigError, StaleFence
 
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 10
+COPIED_AT_ONCE = 500  # rows
 LOCK_TRIES, LOCK_WAIT_S = 5, 0.1
 _LOCK_SESSIONS = "order_sync_lock_sessions"  # execution option: board -> pid of its lock's session
 _NO_FAST_PATH = "0A000"  # feature_not_supported: COPY into a table with row-level security
@@ -227,8 +229,9 @@ class Postgres(Dialect):
         assert isinstance(driver, psycopg.Connection)
         try:
             with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-                for cells in cells_for_driver(conn, table, names, rows):
-                    copy.write_row(cells)
+                cells = [*cells_for_driver(conn, table, names, rows)]
+                for start in range(0, len(cells), COPIED_AT_ONCE):
+                    copy.write(copy_text(cells[start : start + COPIED_AT_ONCE]))
         except psycopg.Error as error:
             lost = driver.closed
             if lost:

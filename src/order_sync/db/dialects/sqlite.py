@@ -92,7 +92,7 @@ class Sqlite(Dialect):
             dbapi.isolation_level = None  # we say BEGIN ourselves
             dbapi.create_function("os_row_text", -1, _row_text, deterministic=True)
             dbapi.create_function("os_row_hash", -1, _row_hash, deterministic=True)
-            dbapi.execute("PRAGMA cache_size=-65536")
+            dbapi.execute("PRAGMA cache_size=-16000")  # KiB
             dbapi.execute("PRAGMA foreign_keys=ON")
             dbapi.execute("PRAGMA synchronous=FULL")
             if not in_memory and not read_only:
