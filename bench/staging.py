@@ -5,10 +5,10 @@
 Stages orders of a profile that gives rows of 85 columns, catches the rows, and loads them into
 empty copies of the same tables: item rows of 85 columns and size lines, five to an order. Everyone
 gets the same connection, one transaction and rows that are ready; a round measures one after the
-other; "multi" gets a tenth of the rows, it would take minutes. "driver, bare table" is what this
-machine can do at most: cells made before, no keys, indexes or checks. `ratio` is ours to theirs within
-one round, median. Exits 1 when ours load fewer than 20,000 item rows a second, or fewer than
-another way on either kind of row.
+other; "multi" gets a tenth of the rows, it would take minutes. "driver, bare table" is the most
+this machine can do: cells made before, no keys, indexes or checks. `ratio` is ours to theirs
+within one round, median. Exits 1 when ours load fewer than 20,000 item rows a second, or fewer
+than pandas or SQLAlchemy on either kind of row.
 """
 
 from __future__ import annotations

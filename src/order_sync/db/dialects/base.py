@@ -151,22 +151,22 @@ def cells_for_driver(
     conn: Connection, table: Table, names: Sequence[str], rows: Iterable[dict[str, Any]]
 ) -> Iterator[tuple[Any, ...]]:
     """The cells of each row in the order of `names`, as the driver takes them."""
+    # Columns repeat themselves, and equal cells are stored alike.
     processors = [
-        (at, process)
+        (at, process, {None: None})
         for at, name in enumerate(names)
         if (process := table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect))
     ]
-    before: dict[int, tuple[Any, Any]] = dict.fromkeys(range(len(names)), (None, None))
     pick = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
     for row in rows:
         cells = pick(row)
         if processors:
             cells = list(cells)
-            for at, process in processors:
+            for at, process, known in processors:
                 cell = cells[at]
-                if cell is not before[at][0]:  # one time stands in all rows of a batch
-                    before[at] = (cell, process(cell))
-                cells[at] = before[at][1]
+                if cell not in known:
+                    known[cell] = process(cell)
+                cells[at] = known[cell]
         yield tuple(cells)
 
 
