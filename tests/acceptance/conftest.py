@@ -1,4 +1,8 @@
-"""The second stand-in, as a fixture; without the official SDL its tests are skipped."""
+"""The second stand-in, as a fixture; without the official SDL its tests are skipped.
+
+Every test runs on SQLite with all its parameters, and on PostgreSQL with so many of them that
+each value of each parameter has its turn.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,62 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import DATABASES, given_server
+from tests.standin.databases import Databases, PostgresDatabases, SqliteFiles
 from tests.standin.place import Place, a_place
 from tests.standin.resolvers import SDL_VARIABLE
 
+KIND = "database_kind"
+# The stand-in for SQL Server adds a way to the database, which tests/runs goes.
+KINDS = [kind for kind in DATABASES if kind != "sqlserver"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if KIND in metafunc.fixturenames:
+        metafunc.parametrize(KIND, KINDS, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seen: dict[tuple[str, object], set[tuple[str, str]]] = {}
+    kept, left_out = [], []
+    for item in items:
+        params = (
+            dict(item.callspec.params)
+            if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+            else {}
+        )
+        kind = params.pop(KIND, None)
+        values = {(name, repr(value)) for name, value in params.items()}
+        there = seen.setdefault((item.nodeid.partition("[")[0], kind), set())
+        adds = not values or not values <= there
+        there |= values
+        (kept if kind in (None, "sqlite") or adds else left_out).append(item)
+    items[:] = kept
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+
 
 @pytest.fixture
-def make_place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Which of `KINDS` holds source and state."""
+    return request.param
+
+
+@pytest.fixture
+def make_place(
+    tmp_path: Path, database_kind: str, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Place]]:
     if not os.environ.get(SDL_VARIABLE):
         pytest.skip(f"{SDL_VARIABLE} does not name the official SDL")
     with ExitStack() as stack:
+        databases: Databases = SqliteFiles(tmp_path)
+        if database_kind != "sqlite":
+            given = database_kind == "given"
+            server = given_server() if given else request.getfixturevalue("postgres")
+            databases = PostgresDatabases(server, stack)
 
         def make(**options: Any) -> Place:
-            return stack.enter_context(a_place(tmp_path, **options))
+            return stack.enter_context(a_place(tmp_path, databases, **options))
 
         yield make
 

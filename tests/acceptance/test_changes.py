@@ -111,9 +111,11 @@ def test_a_change_that_is_taken_back_is_written_back(place, what):
     rows = place.source()
     change(place, **CHANGES[what][0])
     place.sync()
-    rowid = rows[0].pop("rowid")
     columns = ", ".join(f'"{name}" = ?' for name in rows[0])
-    place.query(f"UPDATE ORDERS_UNIFIED SET {columns} WHERE rowid = {rowid}", *rows[0].values())
+    place.query(
+        f'UPDATE ORDERS_UNIFIED SET {columns} WHERE "AAG ORDER NUMBER" = ?',
+        *rows[0].values(), "GRE-1",
+    )  # fmt: skip
 
     place.sync()
 

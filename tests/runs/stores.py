@@ -75,22 +75,24 @@ class PostgresStore:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as db:
-            return db.execute(self._with_quotes(db, sql).encode()).fetchall()
+            return db.execute(with_quotes(db, sql).encode()).fetchall()
 
     def execute(self, sql: str) -> None:
         with psycopg.connect(self.url) as db:
-            db.execute(self._with_quotes(db, sql).encode())
+            db.execute(with_quotes(db, sql).encode())
 
-    def _with_quotes(self, db: psycopg.Connection, sql: str) -> str:
-        known = {
-            name
-            for (name,) in db.execute(
-                "SELECT relname::text FROM pg_class UNION SELECT attname::text FROM pg_attribute"
-            )
-            if name != name.lower()
-        }
-        words = re.compile(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][A-Za-z0-9_]*")
-        return words.sub(lambda m: _quoted(m[0]) if m[0] in known else m[0], sql)
+
+def with_quotes(db: psycopg.Connection, sql: str) -> str:
+    """`sql` with quotes around the names of this database that have capitals."""
+    known = {
+        name
+        for (name,) in db.execute(
+            "SELECT relname::text FROM pg_class UNION SELECT attname::text FROM pg_attribute"
+        )
+        if name != name.lower()
+    }
+    words = re.compile(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][A-Za-z0-9_]*")
+    return words.sub(lambda m: _quoted(m[0]) if m[0] in known else m[0], sql)
 
 
 @dataclass(frozen=True)
