@@ -106,7 +106,7 @@ class SqlServerStore:
         kinds = {name: _type_of([row.get(name) for row in rows]) for name in names}
         columns = ", ".join(f"{_quoted(n)} {_MSSQL_TYPES.get(k, k)} NULL" for n, k in kinds.items())
         marks = ", ".join("?" * len(names))
-        with self._cursor() as cursor:
+        with sql_server_cursor(self.url) as cursor:
             cursor.execute('DROP TABLE IF EXISTS "ORDERS_UNIFIED"')
             cursor.execute(f'CREATE TABLE "ORDERS_UNIFIED" ({columns})')
             for row in rows:
@@ -114,21 +114,23 @@ class SqlServerStore:
                 cursor.execute(f'INSERT INTO "ORDERS_UNIFIED" VALUES ({marks})', cells)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with self._cursor() as cursor:
+        with sql_server_cursor(self.url) as cursor:
             return [tuple(row) for row in cursor.execute(sql).fetchall()]
 
     def execute(self, sql: str) -> None:
-        with self._cursor() as cursor:
+        with sql_server_cursor(self.url) as cursor:
             cursor.execute(sql)
 
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        engine = create_engine(make_url(self.url).set(drivername="mssql+mssqlpython"))
-        try:
-            with engine.begin() as conn:
-                yield conn.connection.driver_connection.cursor()
-        finally:
-            engine.dispose()
+
+@contextmanager
+def sql_server_cursor(url: str) -> Iterator[Any]:
+    """A cursor of Microsoft's driver; what it did is committed at the end."""
+    engine = create_engine(make_url(url).set(drivername="mssql+mssqlpython"))
+    try:
+        with engine.begin() as conn:
+            yield conn.connection.driver_connection.cursor()
+    finally:
+        engine.dispose()
 
 
 _MSSQL_TYPES = {"BOOLEAN": "BIT", "NUMERIC": "NUMERIC(38, 10)", "TIMESTAMP": "DATETIME2(6)",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from tests.postgres import Server
-from tests.runs.stores import with_quotes
+from tests.runs.stores import sql_server_cursor, with_quotes
 
 Row = dict[str, Any]
 
@@ -122,6 +122,56 @@ class PostgresDatabases:
             name,
             "SELECT count(*) AS n FROM pg_stat_activity"
             " WHERE datname = current_database() AND backend_xid IS NOT NULL",
+            (),
+        )
+        return bool(row["n"])
+
+
+@dataclass
+class SqlServerDatabases:
+    """Dates come as texts, as from a file."""
+
+    make: Callable[[], AbstractContextManager[str]]
+    stack: ExitStack
+    _urls: dict[str, str] = field(default_factory=dict)
+
+    def url(self, name: str) -> str:
+        if name not in self._urls:
+            self._urls[name] = self.stack.enter_context(self.make())
+        return self._urls[name]
+
+    def insert(self, name: str, types: dict[str, str], rows: Sequence[Row]) -> None:
+        kinds = {"INTEGER": "BIGINT"}
+        listed = ", ".join(
+            f'"{c}" {kinds.get(kind, "NVARCHAR(MAX)")} NULL' for c, kind in types.items()
+        )
+        marks = ", ".join("?" * len(types))
+        with sql_server_cursor(self.url(name)) as cursor:
+            if "ORDERS_UNIFIED" not in self.tables(name):
+                cursor.execute(f'CREATE TABLE "ORDERS_UNIFIED" ({listed})')
+            for row in rows:
+                cells = [_text(row.get(column)) for column in types]
+                cursor.execute(f'INSERT INTO "ORDERS_UNIFIED" VALUES ({marks})', cells)
+
+    def query(self, name: str, statement: str, values: Sequence[Any]) -> list[Row]:
+        with sql_server_cursor(self.url(name)) as cursor:
+            cursor.execute(statement, [_text(value) for value in values])
+            if not cursor.description:
+                return []
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def tables(self, name: str) -> list[str]:
+        rows = self.query(
+            name, "SELECT name FROM sys.objects WHERE type IN ('U', 'V') ORDER BY name", ()
+        )
+        return [row["name"] for row in rows]
+
+    def is_written(self, name: str) -> bool:
+        (row,) = self.query(
+            name,
+            "SELECT COUNT(*) AS n FROM sys.dm_tran_database_transactions"
+            " WHERE database_id = DB_ID() AND database_transaction_log_record_count > 0",
             (),
         )
         return bool(row["n"])
