@@ -4,8 +4,6 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from order_sync.sandbox.clock import Clock
-
 HOUR_S = 3600.0
 
 
@@ -21,26 +19,25 @@ class Reservation:
 class HourlyBudget:
     """A use counts for an hour, less what is given back meanwhile."""
 
-    def __init__(self, quota: int | None, clock: Clock) -> None:
+    def __init__(self, quota: int | None) -> None:
         """`quota` None: there is always enough."""
         self._quota = math.inf if quota is None else quota
-        self._clock = clock
         self._uses: deque[Reservation] = deque()  # oldest first
 
-    def reserve(self, amount: int) -> Reservation | None:
-        """None: there is not as much left."""
-        self._drop_old()
+    def reserve(self, amount: int, at: float) -> Reservation | None:
+        """None: there is not as much left. `at`: sandbox seconds."""
+        self._drop_old(at)
         if sum(use.amount for use in self._uses) + amount > self._quota:
             return None
-        made = Reservation(self._clock.now(), amount)
+        made = Reservation(at, amount)
         self._uses.append(made)
         return made
 
-    def wait_s(self) -> float:
-        """Sandbox seconds until the oldest use no longer counts."""
-        self._drop_old()
-        return self._uses[0].at + HOUR_S - self._clock.now() if self._uses else 0.0
+    def wait_s(self, at: float) -> float:
+        """Sandbox seconds from `at` until the oldest use no longer counts."""
+        self._drop_old(at)
+        return self._uses[0].at + HOUR_S - at if self._uses else 0.0
 
-    def _drop_old(self) -> None:
-        while self._uses and self._clock.now() - self._uses[0].at >= HOUR_S:
+    def _drop_old(self, at: float) -> None:
+        while self._uses and at - self._uses[0].at >= HOUR_S:
             self._uses.popleft()

@@ -84,8 +84,8 @@ class ImportJobs:
         self._jobs: dict[str, Job] = {}
         self._waiting: dict[str, Job] = {}  # those with a next step
         starts, items = self._limits.starts_per_hour, self._limits.items_per_hour
-        self._starts = HourlyBudget(starts if options.limits else None, clock)
-        self._items = HourlyBudget(items if options.limits else None, clock)
+        self._starts = HourlyBudget(starts if options.limits else None)
+        self._items = HourlyBudget(items if options.limits else None)
 
     # From outside -------------------------------------------------------------------------------
 
@@ -98,8 +98,9 @@ class ImportJobs:
         fault: ImportFault | None,
     ) -> Job:
         """Raises RequestError: too many jobs were started within the hour."""
-        if self._starts.reserve(1) is None:
-            wait_s = self._starts.wait_s()
+        now = self._clock.now()
+        if self._starts.reserve(1, now) is None:
+            wait_s = self._starts.wait_s(now)
             retry_ms = math.ceil(self._clock.real_seconds(wait_s) * 1000)
             raise start_limit(retry_ms, self._clock.told_seconds(wait_s))
         job = Job(str(uuid.uuid4()), kind, board, group, match, fault)
@@ -185,11 +186,11 @@ class ImportJobs:
             raise Rejected(
                 Reason.FILE_TOO_LARGE, f"A file has {self._limits.file_bytes} bytes at most"
             )
-        rows = self._planned(job, content)
+        rows = self._planned(job, content, at)
         to_write = [row for row in rows if row.outcome is None]
         self._check_board(job, to_write)
         if job.kind == "ingest":
-            job.reserved = self._items.reserve(len(to_write))
+            job.reserved = self._items.reserve(len(to_write), at)
             if job.reserved is None:
                 raise Rejected(
                     Reason.ACCOUNT_CAPACITY_EXCEEDED,
@@ -198,7 +199,7 @@ class ImportJobs:
         job.rows, job.to_write = rows, to_write
         job.state, job.next_at = State.PROCESSING, at + 1 / self._limits.rows_per_s
 
-    def _planned(self, job: Job, content: bytes) -> list[Row]:
+    def _planned(self, job: Job, content: bytes, at: float) -> list[Row]:
         ingest = job.kind == "ingest"
         most_rows = self._limits.ingest_rows if ingest else self._limits.backfill_rows
         upload = read_upload(content, most_rows)
@@ -214,13 +215,13 @@ class ImportJobs:
             upload.rows,
             layout,
             job.match,
-            self._searchable(job.board),
+            self._searchable(job.board, at),
             self._options.column_values_bytes,
         )
 
-    def _searchable(self, board: Board) -> Iterable[Item]:
+    def _searchable(self, board: Board, at: float) -> Iterable[Item]:
         """Items that searches know of; matching is a search, too."""
-        settled = self._clock.now() - self._options.read_lag_s
+        settled = at - self._options.read_lag_s
         return [item for item in board.active_items() if item.created_at <= settled]
 
     def _check_board(self, job: Job, to_write: Iterable[Row]) -> None:
