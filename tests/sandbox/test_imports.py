@@ -6,8 +6,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from order_sync.sandbox import SandboxServer
-from order_sync.sandbox.options import ImportLimits
+from order_sync.sandbox import ImportLimits, SandboxServer
 from tests.sandbox.importing import Job, csv_bytes, job, start, upsert
 
 TWO = csv_bytes(["name"], [["PO-1"], ["PO-2"]])
@@ -133,6 +132,7 @@ def test_a_hundred_jobs_an_hour_are_shared_by_both_kinds(world):
 
     assert (refused.status, refused.code) == (429, "RATE_LIMIT_EXCEEDED")
     assert "data" not in refused.json
+    assert round(world.sandbox.limits.used_today, 1) == 100.1
     wait_ms = refused.errors[0]["extensions"]["retryAfterMs"]
     assert 2_990_000 < wait_ms <= 3_000_000
     assert refused.headers["Retry-After"] == "3000"

@@ -5,8 +5,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from order_sync.sandbox import SandboxServer
-from order_sync.sandbox.options import ImportLimits
+from order_sync.sandbox import ImportLimits, SandboxServer
 from tests.sandbox.importing import Job, csv_bytes, job, start
 
 THREE = csv_bytes(["name"], [["PO-1"], ["PO-2"], ["PO-3"]])
@@ -134,3 +133,12 @@ def test_a_start_whose_answer_is_lost_leaves_a_job_that_waits_for_ever(world):
 
     assert started.status()["status"] == "UPLOAD_PENDING"
     assert started.put(THREE).status == 403  # its address is too old
+
+
+def test_a_bug_in_one_job_does_not_spoil_the_rest(world, monkeypatch, caplog):
+    started = job(world).upload(THREE)
+    monkeypatch.setattr("order_sync.sandbox.imports.jobs.write_row", None)
+
+    assert started.ended()["failure_reason"] == "INTERNAL_ERROR"
+    assert "the sandbox failed" in caplog.text
+    assert world.api.ask("{ me { id } }").data

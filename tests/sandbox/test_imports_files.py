@@ -3,8 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from order_sync.sandbox.options import ImportLimits
+from order_sync.sandbox import ImportLimits
+from order_sync.sandbox.boards import Column
+from tests.sandbox.conftest import World
 from tests.sandbox.importing import csv_bytes, job
 
 # type by title, cell, text on the board
@@ -54,7 +58,9 @@ BAD_CELLS = [
     ("Owner", "Nobody"),
     ("Span", "2026-11-30/2026-11-01"),
     ("Span", "2026-11-01/"),
+    ("Owner", "user:" + "1" * 5000),
     ("Linked", "x"),
+    ("Linked", "1" * 5000),
     ("Linked", ",".join(map(str, range(51)))),
 ]
 
@@ -191,13 +197,23 @@ def test_connected_items_are_given_by_id(world):
     assert linked["linked_item_ids"] == [str(number) for number in range(1, 51)]
 
 
-@pytest.mark.parametrize(("title", "cell"), BAD_CELLS)
+@pytest.mark.parametrize(("title", "cell"), BAD_CELLS, ids=range(len(BAD_CELLS)))
 def test_a_cell_of_the_wrong_form_spoils_its_row_alone(world, title, cell):
     started = job(world).rows(["name", title], ["PO-1", cell], ["PO-2", ""])
 
     assert started.counts() == {"submitted": 2, "invalid": 1, "created": 1}
     assert world.names() == ["PO-2"]
     assert [bool(error) for error in started.errors()] == [True, False]
+
+
+@pytest.mark.parametrize("cell", ["1.0", "1.0|2.0", "1.0, 2.0, here"])
+def test_a_location_has_three_parts(world, cell):
+    world.board.columns["place"] = Column("place", "Place", "location")
+
+    started = job(world).upload(csv_bytes(["name", "place"], [["PO-1", cell]]))
+
+    assert started.counts() == {"submitted": 1, "invalid": 1}
+    assert "lat|lng|address" in started.errors()[0]
 
 
 def test_labels_are_never_created(world):
@@ -355,3 +371,37 @@ def test_a_column_of_items_is_none_of_subitems(world):
     titles = ["name", "name.subitem", f"{world.column('Price')}.subitem"]
 
     assert job(world).rows(titles, ["PO-1", "", ""]).refusal()[0] == "INVALID_UPLOAD"
+
+
+# Any file ---------------------------------------------------------------------------------------
+
+CELLS = st.sampled_from(
+    ["", "PO-1", "PO-2", "<NULL>", "x", "7", " ", "\N{HONEYBEE}", '"', "a\r\nb"]
+)
+
+
+@given(rows=st.lists(st.lists(CELLS, min_size=5, max_size=5), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_counts_add_up_to_what_was_submitted(rows):
+    world = World()
+    started = job(world).rows([*_titles(world), "Key"], *rows)
+
+    counts = started.ended()["counts"]
+
+    assert sum(counts.values()) == 2 * counts["submitted"] == 2 * len(rows)
+    subitems = sum(len(found) for _, found in _subitems(world))
+    assert len(world.names()) + subitems == counts["created"]
+    assert [row["status"] for row in started.report()].count("created") == counts["created"]
+
+
+@given(
+    content=st.binary(max_size=60) | st.text(max_size=60).map(lambda rows: f"name\n{rows}".encode())
+)
+@settings(max_examples=60, deadline=None)
+def test_no_file_breaks_the_sandbox(content):
+    status = job(World()).upload(content).ended()
+
+    assert (status["status"], status["failure_reason"]) in [
+        ("COMPLETED", None),
+        ("REJECTED", "INVALID_UPLOAD"),
+    ]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from order_sync.sandbox.options import ImportLimits
+from order_sync.sandbox import ImportLimits
 from tests.sandbox.importing import job, start, upsert
 
 SLOW = replace(ImportLimits(), rows_per_s=0.1)

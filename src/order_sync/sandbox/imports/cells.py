@@ -15,7 +15,8 @@ LINKED_ITEMS = 50
 
 _NAMED_MAIL = re.compile(r"(?P<text>[^<>]*\S)\s*<(?P<email>[^<>]+)>")
 _NAMED_LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<url>[^)]*)\)")
-_PERSON_ID = re.compile(r"(?P<kind>user|team):(?P<id>\d+)", re.ASCII)
+_ID = re.compile(r"\d{1,20}", re.ASCII)
+_PERSON_ID = re.compile(r"(?P<kind>user|team):(?P<id>\d{1,20})", re.ASCII)
 
 
 def read_cell(column: Column, text: str) -> Any:
@@ -112,7 +113,17 @@ def _board_relation(column: Column, text: str) -> Any:
     ids = [part.strip() for part in text.split(",")]
     if len(ids) > LINKED_ITEMS:
         raise _bad(column, f"{len(ids)} items, at most {LINKED_ITEMS} are allowed")
+    if not all(_ID.fullmatch(one) for one in ids):
+        raise _bad(column, "expected the ids of items")
     return parse_value(column, {"item_ids": ids}, create_labels=False)
+
+
+def _location(column: Column, text: str) -> Any:
+    lat, lng, address = [*text.split("|", 2), "", ""][:3]
+    if not address:
+        raise _bad(column, "expected lat|lng|address")
+    place = {"lat": lat, "lng": lng, "address": address}
+    return parse_value(column, place, create_labels=False)
 
 
 _READERS: dict[str, Callable[[Column, str], Any]] = {
@@ -122,6 +133,7 @@ _READERS: dict[str, Callable[[Column, str], Any]] = {
     "dropdown": _dropdown,
     "email": _email,
     "link": _link,
+    "location": _location,
     "long_text": _as_it_is,
     "numbers": _as_it_is,
     "people": _people,

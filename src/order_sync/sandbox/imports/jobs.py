@@ -1,5 +1,6 @@
 """All import jobs of the account. Each takes its next step when the sandbox's clock says so."""
 
+import logging
 import math
 import uuid
 from collections.abc import Iterable
@@ -25,6 +26,8 @@ from order_sync.sandbox.imports.writing import write_row
 from order_sync.sandbox.options import SandboxOptions
 
 Kind = Literal["ingest", "backfill"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -138,7 +141,11 @@ class ImportJobs:
             at = _next_time(job)
             if at > self._clock.now():
                 return
-            self._step(job, at)
+            try:
+                self._step(job, at)
+            except Exception:  # a bug of the sandbox; other requests must not suffer from it
+                _log.exception("the sandbox failed")
+                job.end(State.FAILED, at, Reason.INTERNAL_ERROR, None)
             if job.next_at is None:
                 del self._waiting[job.id]
 
