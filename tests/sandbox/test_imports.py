@@ -1,6 +1,7 @@
 """Bulk import: starting a job, uploading its file, its states over time, and its report."""
 
 import hashlib
+import socket
 from dataclasses import replace
 
 import httpx2
@@ -239,6 +240,27 @@ def test_headers_that_are_not_part_of_the_signature_are_refused(world, headers, 
     assert answer.status == status
     assert f"<Code>{code}</Code>" in answer.text
     assert started.put(TWO).status == 200
+
+
+def test_an_upload_has_to_say_how_long_it_is(world):
+    with SandboxServer(world.sandbox) as server:
+        started = job(world)
+        url = started.upload_url.replace("http://sandbox", server.url)
+        in_pieces = httpx2.put(url, content=iter([TWO]), headers={"Content-Type": "text/csv"})
+
+    assert in_pieces.status_code == 411
+    assert started.put(TWO).status == 200
+
+
+def test_an_upload_that_breaks_off_can_be_sent_again(world):
+    started = job(world)
+    with SandboxServer(world.sandbox) as server:
+        where = httpx2.URL(started.upload_url.replace("http://sandbox", server.url))
+        head = f"PUT {where.raw_path.decode()} HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+        with socket.create_connection((where.host, where.port)) as connection:
+            connection.sendall(f"{head}Content-Length: {len(TWO)}\r\n\r\n".encode() + TWO[:10])
+
+    assert started.upload(TWO).counts() == {"submitted": 2, "created": 2}
 
 
 def test_the_size_of_a_file_is_checked_after_the_upload(make_world):

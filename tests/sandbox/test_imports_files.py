@@ -73,6 +73,7 @@ BAD_CELLS = [
     [
         b"",
         b"name\n",
+        b"\n\n",
         b"name\nM\xfcller\n",
         b"\xef\xbb\xbfname\nPO-1\n",
         b"\xff\xfen\x00a\x00m\x00e\x00",
@@ -85,8 +86,8 @@ BAD_CELLS = [
         b"name\n\nPO-1\n",
     ],
     ids=[
-        "empty", "no-rows", "latin-1", "byte-order-mark", "utf-16", "open-quote", "stray-quote",
-        "semicolons", "tabs", "short-row", "long-row", "empty-line",
+        "empty", "no-rows", "empty-lines", "latin-1", "byte-order-mark", "utf-16",
+        "open-quote", "stray-quote", "semicolons", "tabs", "short-row", "long-row", "empty-line",
     ],
 )  # fmt: skip
 def test_a_file_of_the_wrong_form_is_refused_as_a_whole(world, content):
@@ -146,6 +147,12 @@ def test_a_header_that_cannot_be_imported_is_refused(world, titles):
     started = job(world).rows(titles, ["x"] * len(titles))
 
     assert started.refusal()[0] == "INVALID_UPLOAD"
+
+
+def test_levels_need_a_board_of_several_levels(world):
+    reason, message = job(world).rows(["name", "name.L2"], ["PO-1", ""]).refusal()
+
+    assert (reason, "multi-level" in (message or "")) == ("INVALID_UPLOAD", True)
 
 
 def test_columns_are_named_by_id_and_not_by_title(world):

@@ -68,7 +68,7 @@ def read_header(header: Sequence[str], board: Board) -> Layout:
     """Raises Rejected: no name first, levels, or a column that is unknown, doubled or unfit."""
     if any(_LEVEL.fullmatch(title) for title in header):
         raise invalid_upload("Levels can be imported to multi-level boards only")
-    if header[0] != "name":
+    if list(header[:1]) != ["name"]:
         raise invalid_upload("The first header has to be: name")
     item_columns: dict[int, Column] = {}
     subitem_columns: dict[int, Column] = {}

@@ -70,7 +70,7 @@ class Job:
 
     def counts(self) -> dict[str, int] | None:
         """Sums up to `submitted` when all rows were tried; None before the file was accepted."""
-        if not self.rows or self.state is State.REJECTED:
+        if not self.rows:
             return None
         found = [row.outcome for row in self.rows]
         return {"submitted": len(found), **{one: found.count(one) for one in Outcome}}
