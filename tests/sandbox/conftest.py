@@ -97,8 +97,10 @@ class Api:
         named = {"Authorization": "token", **{k.replace("_", "-"): v for k, v in headers.items()}}
         return asyncio.run(self._all(contents, {k: v for k, v in named.items() if v}))
 
-    def http(self, method: str, path: str, content: bytes = b"") -> Reply:
-        return asyncio.run(self._http(method, path, content))
+    def http(
+        self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        return asyncio.run(self._http(method, path, content, headers or {}))
 
     async def _all(self, contents: list[object], headers: dict[str, str]) -> list[Reply]:
         async with self._client() as client:
@@ -106,9 +108,11 @@ class Api:
             calls = [client.post("/v2", content=body, headers=headers) for body in bodies]
             return [_reply(answer) for answer in await asyncio.gather(*calls)]
 
-    async def _http(self, method: str, path: str, content: bytes) -> Reply:
+    async def _http(
+        self, method: str, path: str, content: bytes, headers: Mapping[str, str]
+    ) -> Reply:
         async with self._client() as client:
-            return _reply(await client.request(method, path, content=content))
+            return _reply(await client.request(method, path, content=content, headers=headers))
 
     def _client(self) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(app=self._app)

@@ -17,7 +17,7 @@ from order_sync.sandbox.answers import Answer, legacy_form, refusal
 from order_sync.sandbox.call import Call
 from order_sync.sandbox.errors import ApiError, RequestError
 from order_sync.sandbox.faults import Fault
-from order_sync.sandbox.graphql import Operation, error_entry, execute
+from order_sync.sandbox.graphql import Operation, error_entry, execute, field_limit
 from order_sync.sandbox.limits import Kind
 from order_sync.sandbox.options import WRITE_COSTS, ApiVersions
 from order_sync.sandbox.request_log import RequestRecord
@@ -66,6 +66,7 @@ class ApiEndpoint:
         self._sandbox.limits.admit(request.client.host if request.client else "")
         record.api_version = self._served_version(request)
         question = self._read(await request.body())
+        question.operation.check_version(record.api_version)
         self._describe(record, question, request)
         fault = self._strike(record)
         answer = fault.instead() if fault else None
@@ -230,6 +231,9 @@ class ApiEndpoint:
             result = execute(operation, question.variables, call)
         real_cost = operation.real_cost(result.data, self._write_cost)
         limits.settle(operation.kind, record.cost, real_cost)
+        refused = field_limit(operation, result)
+        if refused is not None:
+            raise limits.refused(refused)
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             for error in result.errors:

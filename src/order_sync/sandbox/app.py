@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute, Route
 
 from order_sync.sandbox.api import ApiEndpoint
 from order_sync.sandbox.control import control_routes
+from order_sync.sandbox.imports.transfer import import_routes
 from order_sync.sandbox.page import page_routes
 from order_sync.sandbox.sandbox import Sandbox
 
@@ -19,6 +20,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
 
     routes: list[BaseRoute] = [
         Route("/v2", endpoint, methods=["POST"]),
+        *import_routes(sandbox),
         *control_routes(sandbox),
         *page_routes(sandbox),
     ]

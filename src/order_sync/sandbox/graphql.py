@@ -28,10 +28,16 @@ from graphql import (
 from order_sync.sandbox import mutations, queries
 from order_sync.sandbox.call import Call
 from order_sync.sandbox.cost import FAILED_WRITE, Estimate, measured
-from order_sync.sandbox.errors import RequestError
+from order_sync.sandbox.errors import FieldLimitError, RequestError
 from order_sync.sandbox.limits import Kind
 
 CACHED_DOCUMENTS = 500
+# The version in which a root field appeared, where an older one may be served.
+_SINCE = {
+    "backfill_items": "2026-07",
+    "fetch_job_status": "2026-07",
+    "ingest_items": "2026-07",
+}
 
 
 @cache
@@ -60,6 +66,15 @@ class Operation:
     @property
     def field_names(self) -> list[str]:
         return [field.name.value for field in self.root_fields]
+
+    def check_version(self, version: str) -> None:
+        """Raises RequestError: a root field is younger than this version of the API."""
+        for name in self.field_names:
+            if version < _SINCE.get(name, ""):
+                kind = "Mutation" if self.kind == "mutation" else "Query"
+                raise _refused(
+                    "GRAPHQL_VALIDATION_FAILED", f"Cannot query field '{name}' on type '{kind}'."
+                )
 
     @property
     def only_asks_complexity(self) -> bool:
@@ -176,6 +191,13 @@ def execute(operation: Operation, variables: dict[str, Any], call: Call) -> Exec
     if result.data is None and result.errors and not result.errors[0].path:
         raise _refused("INVALID_GRAPHQL_REQUEST", result.errors[0].message)
     return result
+
+
+def field_limit(operation: Operation, result: ExecutionResult) -> FieldLimitError | None:
+    """The limit that refused all a mutation was to write, if there is one."""
+    originals = [error.original_error for error in result.errors or ()]
+    limits = [error for error in originals if isinstance(error, FieldLimitError)]
+    return limits[0] if limits and len(limits) == operation.writes else None
 
 
 def error_entry(error: GraphQLError) -> dict[str, Any]:

@@ -173,6 +173,11 @@ class Limits:
             extensions={"retry_in_seconds": seconds, "status_code": 429},
         )
 
+    def refused(self, error: RequestError) -> RequestError:
+        """The request met a limit while it was executed, and nothing was written."""
+        self.charge_less_today()
+        return self._counted(error)
+
     def _counted(self, error: RequestError) -> RequestError:
         self.refusals[error.code] += 1
         return error

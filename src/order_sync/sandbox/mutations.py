@@ -23,6 +23,7 @@ from order_sync.sandbox.columns import (
     parse_value,
 )
 from order_sync.sandbox.errors import ApiError, invalid_argument, invalid_item
+from order_sync.sandbox.imports.fields import backfill_items, ingest_items
 from order_sync.sandbox.labels import LabelError, Labels
 from order_sync.sandbox.queries import complexity, revision_of
 
@@ -348,6 +349,7 @@ def _update_column(
 _ROOT_FIELDS = (
     archive_group,
     archive_item,
+    backfill_items,
     change_column_value,
     change_multiple_column_values,
     change_simple_column_value,
@@ -357,6 +359,7 @@ _ROOT_FIELDS = (
     create_subitem,
     delete_group,
     delete_item,
+    ingest_items,
     move_item_to_group,
     update_dropdown_column,
     update_group,

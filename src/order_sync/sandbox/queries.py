@@ -10,6 +10,7 @@ from order_sync.sandbox.boards import Board, Column, Group, Item
 from order_sync.sandbox.call import Call
 from order_sync.sandbox.clock import iso_time
 from order_sync.sandbox.errors import invalid_argument
+from order_sync.sandbox.imports.fields import fetch_job_status
 from order_sync.sandbox.readings import TYPED_FIELDS, VALUE_TYPES, Cell
 from order_sync.sandbox.search import (
     Page,
@@ -19,10 +20,10 @@ from order_sync.sandbox.search import (
     check_ids,
     check_page_limit,
 )
+from order_sync.sandbox.user import USER_EMAIL, USER_ID, USER_NAME
 
 Info = GraphQLResolveInfo[Call]
 
-USER_ID = "71234567"
 ACCOUNT_ID = "9876543"
 
 # Root fields ----------------------------------------------------------------------------------
@@ -120,8 +121,8 @@ def _page(call: Call, page: Page) -> dict[str, Any]:
 def me(call: Call) -> dict[str, Any]:
     return {
         "id": USER_ID,
-        "name": "Sandbox User",
-        "email": "sandbox@example.com",
+        "name": USER_NAME,
+        "email": USER_EMAIL,
         "title": "",
         "url": f"{call.base_url}/users/{USER_ID}",
         "account": account(call),
@@ -305,6 +306,7 @@ _ROOT_FIELDS = (
     account,
     boards,
     complexity,
+    fetch_job_status,
     items,
     items_page_by_column_values,
     me,

@@ -15,6 +15,8 @@ from order_sync.sandbox.columns import labels_of, parse_value
 from order_sync.sandbox.faults import Fault, make_fault
 from order_sync.sandbox.graphql import Operations
 from order_sync.sandbox.idempotency import IdempotencyMemory
+from order_sync.sandbox.imports.jobs import ImportJobs
+from order_sync.sandbox.imports.links import SignedLinks
 from order_sync.sandbox.limits import Limits
 from order_sync.sandbox.options import SandboxOptions
 from order_sync.sandbox.readings import cell_text
@@ -48,6 +50,25 @@ class GroupView:
     items: int
 
 
+class _PresentLock:
+    """A lock whose holder sees the present: what imports were to write by now is written."""
+
+    def __init__(self, imports: ImportJobs) -> None:
+        self._lock = threading.RLock()
+        self._imports = imports
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        try:
+            self._imports.catch_up()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
 class Sandbox:
     """A pretended account in memory. May be used from any thread while it is being served."""
 
@@ -60,9 +81,18 @@ class Sandbox:
         self.operations = Operations()
         self.log = RequestLog(self.options.request_log_size)
         self.faults: list[Fault] = []
-        self.lock = threading.RLock()  # held for each document, and for each call from outside
-        cursors = Cursors(self.clock, self.options.cursor_life_s)
-        self.service = Service(self.options, self.clock, self.account, cursors, self.limits)
+        self.imports = ImportJobs(self.options, self.clock, self.account)
+        # held for each document, and for each call from outside
+        self.lock = _PresentLock(self.imports)
+        self.service = Service(
+            self.options,
+            self.clock,
+            self.account,
+            Cursors(self.clock, self.options.cursor_life_s),
+            self.limits,
+            self.imports,
+            SignedLinks(self.clock, self.options.imports.link_life_s),
+        )
 
     # Boards -----------------------------------------------------------------------------------
 

@@ -3,12 +3,13 @@
 lost.py     the answer gets lost, comes late or cannot be read
 refused.py  the whole request is refused
 fields.py   one field fails, the rest of the document stands
+imports.py  a bulk import goes wrong after its start
 """
 
 from dataclasses import fields as settings_of
 from typing import Any
 
-from order_sync.sandbox.faults import fields, lost, refused
+from order_sync.sandbox.faults import fields, imports, lost, refused
 from order_sync.sandbox.faults.fault import Fault
 
 __all__ = ["Fault", "available_faults", "make_fault", "parse_fault"]
@@ -46,6 +47,11 @@ _KINDS: dict[str, type[Fault]] = {
         fields.InternalErrorInAliasAfterWrite,
         fields.SubitemsLimit,
         fields.ExpiredCursor,
+        imports.ImportStuck,
+        imports.ImportFailed,
+        imports.ImportRejected,
+        imports.ImportPartlyDone,
+        imports.ImportUploadLost,
     )
 }
 
