@@ -91,6 +91,7 @@ class SandboxOptions:
     column_values_bytes: int = 65_536  # the column values of one call, as JSON text
 
     request_log_size: int = 10_000  # the oldest requests are forgotten first
+    request_log_answer_bytes: int = 32_000_000  # of the answers kept with them, likewise
     seed: int = 0  # of made-up ids and of faults that strike by chance
 
     @property
