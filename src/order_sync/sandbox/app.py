@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Route
 
 from order_sync.sandbox.api import ApiEndpoint
 from order_sync.sandbox.control import control_routes
-from order_sync.sandbox.page import page_routes
+from order_sync.sandbox.pages import page_routes
 from order_sync.sandbox.sandbox import Sandbox
 
 
