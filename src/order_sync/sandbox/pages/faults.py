@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from order_sync.sandbox.faults import Setting, fault_families, fault_from_texts
+from order_sync.sandbox.faults import Setting, available_faults, fault_families, fault_from_texts
 from order_sync.sandbox.origin import ForeignRequest, require_own_page
 from order_sync.sandbox.pages.rendering import HEADERS, page
 from order_sync.sandbox.sandbox import Sandbox
@@ -62,7 +62,8 @@ class _Switches:
         try:
             fault = fault_from_texts(name, {key: text for key, text in form.items() if text})
         except ValueError as error:
-            return self._page(400, message=f"{error}.", tried=name, form=form)
+            tried = name if name in available_faults() else ""
+            return self._page(400, message=f"{error}.", tried=tried, form=form)
         self._sandbox.add_fault(fault)
         return _to(f"/faults?armed={fault.number}#armed")
 
