@@ -38,8 +38,8 @@ def test_every_fault_has_a_switch_with_its_description_and_settings(world):
         assert f'name="name" value="{name}"' in html
         assert f">{says}<" in html
     for setting in ("times", "skip", "match", "probability", "seed"):
-        assert html.count(f'<input name="{setting}"') == len(available_faults())
-    assert '<input name="text"' in html
+        assert html.count(f' name="{setting}"') == len(available_faults())
+    assert ' name="text"' in html
     assert "No fault is armed" in html
 
 
