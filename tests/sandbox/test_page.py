@@ -170,6 +170,14 @@ def test_an_unknown_board_is_not_found(world):
     assert "<html" in reply.text
 
 
+def test_an_address_nothing_stands_at_has_a_page(world):
+    reply = world.api.http("GET", "/nothing/here")
+
+    assert reply.status == 404
+    assert "Nothing stands at this address." in reply.text
+    assert reply.headers["Content-Security-Policy"]
+
+
 def test_a_subitem_board_has_a_page_too(page):
     assert ">Size M<" in _html(page, f"/boards/{page.board.subitem_board_id}")
 
