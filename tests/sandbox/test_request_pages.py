@@ -140,6 +140,16 @@ def test_what_a_program_sends_cannot_become_markup(world):
     assert "&lt;/pre&gt;&lt;script&gt;" in _get(world, "/requests/1").text
 
 
+def test_variables_nested_too_deeply_are_no_error(world):
+    deep = b'{"query": "{ me { id } }", "variables": {"a": ' + b"[" * 600 + b"]" * 600 + b"}}"
+    assert world.api.post(deep).status == 200
+
+    for path in ("/requests/1", "/sandbox/requests/1"):
+        reply = _get(world, path)
+        assert reply.status == 200
+        assert "nested too deeply" in reply.text
+
+
 # The list ---------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import orjson
+
 from order_sync.sandbox.answers import Answer
 
 
@@ -46,6 +48,15 @@ class RequestRecord:
     def failed(self) -> bool:
         return self.http_status >= 400 or bool(self.error_codes)
 
+    @property
+    def readable_variables(self) -> dict[str, Any]:
+        """The variables, or a remark where they are nested more deeply than can be written."""
+        try:
+            orjson.dumps(self.variables)
+        except TypeError:  # JSONEncodeError is one
+            return {"…": "nested too deeply to be shown"}
+        return self.variables
+
     def summary(self) -> dict[str, Any]:
         """Without document and variables, which can be long."""
         return {
@@ -70,7 +81,7 @@ class RequestRecord:
         return {
             **self.summary(),
             "document": self.document,
-            "variables": self.variables,
+            "variables": self.readable_variables,
             "answer": self.answer.described() if self.answer else None,
         }
 

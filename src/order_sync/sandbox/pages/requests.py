@@ -111,7 +111,7 @@ def _details(sandbox: Sandbox, record: RequestRecord, most: int | None) -> dict[
         return Text(whole[:most], len(whole))
 
     answer = record.answer
-    variables = _pretty(record.variables) if record.variables else ""
+    variables = _pretty(record.readable_variables) if record.variables else ""
     return {
         "request": record,
         "newer": record.number + 1 if record.number < sandbox.log.total else None,
