@@ -94,13 +94,12 @@ class Api:
 
     def at_once(self, contents: list[object], **headers: str) -> list[Reply]:
         """Several requests in flight together."""
-        named = {"Authorization": "token", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        named = {"Authorization": "token", **_named(headers)}
         return asyncio.run(self._all(contents, {k: v for k, v in named.items() if v}))
 
-    def http(
-        self, method: str, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Reply:
-        return asyncio.run(self._http(method, path, content, headers or {}))
+    def http(self, method: str, path: str, content: bytes = b"", **headers: str) -> Reply:
+        """Headers as in `post`, but without a token."""
+        return asyncio.run(self._http(method, path, content, _named(headers)))
 
     async def _all(self, contents: list[object], headers: dict[str, str]) -> list[Reply]:
         async with self._client() as client:
@@ -117,6 +116,10 @@ class Api:
     def _client(self) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(app=self._app)
         return httpx2.AsyncClient(transport=transport, base_url="http://sandbox")
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def _reply(answer: httpx2.Response) -> Reply:

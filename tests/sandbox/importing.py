@@ -27,9 +27,8 @@ class Job:
 
     def put(self, content: bytes, **headers: str) -> Any:
         """Headers are written with `_` for `-`."""
-        named = {"Content-Type": "text/csv"}
-        named.update({key.replace("_", "-"): value for key, value in headers.items()})
-        return self.world.api.http("PUT", self.upload_url, content, named)
+        named = {"Content_Type": "text/csv", **headers}
+        return self.world.api.http("PUT", self.upload_url, content, **named)
 
     def upload(self, content: bytes) -> "Job":
         answer = self.put(content)

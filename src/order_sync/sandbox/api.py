@@ -59,7 +59,9 @@ class ApiEndpoint:
             self._sandbox.limits.leave()
         record.http_status = answer.status
         record.ms = (time.perf_counter() - started) * 1000
-        return self._signed(answer, record, rate_limits).response()
+        signed = self._signed(answer, record, rate_limits)
+        self._sandbox.log.keep_answer(record, signed)
+        return signed.response()
 
     async def _answer(self, request: Request, record: RequestRecord) -> Answer:
         self._authenticate(request)

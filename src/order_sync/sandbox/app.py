@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 from order_sync.sandbox.api import ApiEndpoint
 from order_sync.sandbox.control import control_routes
 from order_sync.sandbox.imports.transfer import import_routes
-from order_sync.sandbox.page import page_routes
+from order_sync.sandbox.pages import not_found, page_routes
 from order_sync.sandbox.sandbox import Sandbox
 
 
@@ -24,4 +24,4 @@ def create_app(sandbox: Sandbox) -> Starlette:
         *control_routes(sandbox),
         *page_routes(sandbox),
     ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, exception_handlers={404: not_found(sandbox)})

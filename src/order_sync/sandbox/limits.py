@@ -221,6 +221,10 @@ class Limits:
         """Whole real seconds, even in scaled time: the schema says it is an Int."""
         return math.ceil(self._clock.told_seconds(self._complexity[kind].resets_in()))
 
+    def minute_resets_in(self) -> int:
+        """Whole real seconds until the minute of requests starts anew."""
+        return math.ceil(self._clock.told_seconds(self._minute.resets_in()))
+
     # Headers ------------------------------------------------------------------------------------
 
     def headers(self, kind: Kind) -> dict[str, str]:

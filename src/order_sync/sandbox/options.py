@@ -111,6 +111,7 @@ class SandboxOptions:
     imports: ImportLimits = field(default_factory=ImportLimits)
 
     request_log_size: int = 10_000  # the oldest requests are forgotten first
+    request_log_answer_bytes: int = 32_000_000  # of the answers kept with them, likewise
     seed: int = 0  # of made-up ids and of faults that strike by chance
 
     @property

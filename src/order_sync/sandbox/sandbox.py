@@ -79,8 +79,9 @@ class Sandbox:
         self.limits = Limits(self.options, self.clock)
         self.memory = IdempotencyMemory(self.options, self.clock)
         self.operations = Operations()
-        self.log = RequestLog(self.options.request_log_size)
+        self.log = RequestLog(self.options.request_log_size, self.options.request_log_answer_bytes)
         self.faults: list[Fault] = []
+        self._faults_armed = 0
         self.imports = ImportJobs(self.options, self.clock, self.account)
         # held for each document, and for each call from outside
         self.lock = _PresentLock(self.imports)
@@ -172,8 +173,18 @@ class Sandbox:
         """Raises ValueError: no such fault or setting."""
         made = fault if isinstance(fault, Fault) else make_fault(fault, **settings)
         with self.lock:
+            self._faults_armed += 1
+            made.number = self._faults_armed
             self.faults.append(made)
         return made
+
+    def remove_fault(self, number: int) -> None:
+        """Raises KeyError: no fault with this number is armed."""
+        with self.lock:
+            left = [fault for fault in self.faults if fault.number != number]
+            if len(left) == len(self.faults):
+                raise KeyError(number)
+            self.faults[:] = left
 
     def clear_faults(self) -> None:
         with self.lock:
