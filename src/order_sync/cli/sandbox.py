@@ -66,6 +66,10 @@ def sandbox(
         list[str] | None,
         typer.Option("--fault", metavar="NAME[:SETTING=VALUE,…]", help="Go wrong so; repeatable."),
     ] = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option("--faults", metavar="FILE", help="Faults in a TOML file, beside --fault."),
+    ] = None,
     list_faults: Annotated[
         bool, typer.Option("--list-faults", help="Show the faults there are, and end.")
     ] = False,
@@ -84,7 +88,7 @@ def sandbox(
 
     if list_faults:
         return _list_faults(session)
-    faults = _faults(fault or [])
+    wanted = [*_faults(fault or []), *(_faults_in(faults, seed) if faults else ())]
     options = SandboxOptions(
         plan=plan.value,
         limits=not no_limits,
@@ -102,7 +106,7 @@ def sandbox(
         sys.stdout.flush()
 
     try:
-        serve(options, port, host, boards=(), faults=faults, state=state, announce=announce)
+        serve(options, port, host, boards=(), faults=wanted, state=state, announce=announce)
     except KeyboardInterrupt:
         session.say("the sandbox has ended")
     except StateInUse as error:
@@ -126,6 +130,21 @@ def _faults(texts: list[str]) -> list[Fault]:
         raise ConfigError(
             f"--fault: {error}", hint="see: order-sync sandbox --list-faults"
         ) from None
+
+
+def _faults_in(file: Path, seed: int) -> list[Fault]:
+    from order_sync.sandbox import FaultFileError, read_faults
+
+    hint = "see: order-sync sandbox --list-faults"
+    try:
+        return read_faults(file, seed)
+    except FaultFileError as error:
+        count = f"{len(error.problems)} mistakes" if len(error.problems) > 1 else "a mistake"
+        raise ConfigError(
+            f"--faults: {count} in {file}", hint=hint, problems=error.problems
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"--faults: {file}: {error.strerror}", hint="name a file") from None
 
 
 def _described(board: str, options: SandboxOptions) -> DescribedBoard:

@@ -4,6 +4,7 @@ from order_sync.sandbox.app import create_app
 from order_sync.sandbox.board_description import BoardFileError, DescribedBoard
 from order_sync.sandbox.board_files import read_board, template_names
 from order_sync.sandbox.errors import ApiError
+from order_sync.sandbox.fault_file import FaultFileError, read_faults
 from order_sync.sandbox.faults import Fault, available_faults, parse_fault
 from order_sync.sandbox.options import Plan, SandboxOptions
 from order_sync.sandbox.request_log import RequestRecord
@@ -16,6 +17,7 @@ __all__ = [
     "BoardFileError",
     "DescribedBoard",
     "Fault",
+    "FaultFileError",
     "GroupView",
     "ItemView",
     "Plan",
@@ -29,6 +31,7 @@ __all__ = [
     "create_app",
     "parse_fault",
     "read_board",
+    "read_faults",
     "serve",
     "template_names",
 ]

@@ -126,6 +126,7 @@ class ApiEndpoint:
             for fault in self._sandbox.faults:
                 if fault.strikes(record.kind, record.document, record.variables):
                     record.fault = fault.name
+                    self._sandbox.struck[fault.name] += 1
                     return fault
         return None
 

@@ -78,6 +78,7 @@ class Sandbox:
         self.operations = Operations()
         self.log = RequestLog(self.options.request_log_size)
         self.faults: list[Fault] = []
+        self.struck: Counter[str] = Counter()  # how often faults struck, also those taken away
         self.lock = threading.RLock()  # held for each document, and for each call from outside
         cursors = Cursors(self.clock, self.options.cursor_life_s)
         self.service = Service(self.options, self.clock, self.account, cursors, self.limits)

@@ -67,6 +67,7 @@ def make_fault(name: str, **settings: Any) -> Fault:
         settings["times"] = 0
     for key, value in settings.items():
         _check_setting(key, value, known[key])
+        _check_range(key, value)
     return _KINDS[name](**settings)
 
 
@@ -78,6 +79,13 @@ def _check_setting(key: str, value: Any, kind: Any) -> None:
     accepted: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,)}
     if isinstance(value, bool) or not isinstance(value, accepted.get(kind, (str, type(None)))):
         raise ValueError(f"{key} cannot be {value!r}")
+
+
+def _check_range(key: str, value: Any) -> None:
+    if key in ("times", "skip") and value < 0:
+        raise ValueError(f"{key} cannot be less than 0")
+    if key == "probability" and not 0 <= value <= 1:
+        raise ValueError("probability is 0 to 1")
 
 
 def parse_fault(text: str) -> Fault:
