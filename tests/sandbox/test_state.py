@@ -163,6 +163,14 @@ MUTATIONS: dict[str, Callable[[World, str, str], dict[str, Any]]] = {
 }  # fmt: skip
 
 
+def test_a_number_longer_than_64_bits_survives(kept):
+    item_id = kept.created("PO-1", Tags={"tag_ids": ["9" * 30]})
+
+    kept.begin_again()
+
+    assert kept.sandbox.item(item_id).values["Tags"] == "9" * 30
+
+
 def test_every_mutation_has_its_turn_here():
     mutation = load_schema().mutation_type
     assert mutation is not None

@@ -8,6 +8,7 @@ item/ID            an item or subitem
 key/KEY            the answer an idempotency key gets
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -23,6 +24,7 @@ from order_sync.sandbox.labels import Labels
 from order_sync.sandbox.options import SandboxOptions
 from order_sync.sandbox.state_file import StateError, StateFile
 
+_STRUCTURE = ("board/", "column/", "group/")
 _TUPLE, _SET = "$tuple", "$set"  # JSON has lists only
 _REBUILT = frozenset({"items", "subitems"})  # from what the items themselves say
 _ANSWER = ("status", "headers", "content_type", "identified")
@@ -51,11 +53,14 @@ class Keeper:
         self._memory = memory
         self._written: dict[str, bytes] = {}  # rows of boards as they stand in the file
         self._is_behind = False  # the last write failed
-        self._counted: object = None  # the calls of the day as they stand in the file
+        self._counted: tuple[str, float] | None = (
+            None  # the calls of the day as they stand in the file
+        )
         rows = file.read()
         try:
-            self._starts = self._restore({key: orjson.loads(row) for key, row in rows.items()})
+            self._starts = self._restore({key: json.loads(row) for key, row in rows.items()})
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # It is JSON or not, and holds anything: what does not fit together is one mistake.
             raise file.damaged() from None
         self._written = {key: row for key, row in rows.items() if key.startswith(_STRUCTURE)}
         memory.is_watched = True
@@ -154,15 +159,16 @@ class Keeper:
             self._memory.restore(key.removeprefix("key/"), Remembered(answer, until))
 
 
-_STRUCTURE = ("board/", "column/", "group/")
-
-
 # Objects as rows --------------------------------------------------------------------------------
 
 
 def _row(thing: Board | Column | Group | Item) -> bytes:
     names = (field.name for field in fields(thing) if field.name not in _REBUILT)
-    return orjson.dumps({name: _plain(getattr(thing, name)) for name in names})
+    row = {name: _plain(getattr(thing, name)) for name in names}
+    try:
+        return orjson.dumps(row)
+    except TypeError:  # a number longer than 64 bits, which a cell may hold
+        return json.dumps(row).encode()
 
 
 def _plain(value: Any) -> Any:
@@ -214,8 +220,13 @@ def _restore_boards(account: Account, options: SandboxOptions, rows: Mapping[str
             column_id: _column(stored[f"column/{board_id}/{column_id}"], options)
             for column_id in row["columns"]
         }
-        whole = {**row, "columns": columns, "groups": [], "subitem_board": None}
-        board = Board(**{**whole, "parent_board": None})
+        alone: dict[str, Any] = {
+            "columns": columns,
+            "groups": [],
+            "subitem_board": None,
+            "parent_board": None,
+        }
+        board = Board(**{**row, **alone})
         board.groups += (
             Group(**{**stored[f"group/{board_id}/{group_id}"], "board": board})
             for group_id in row["groups"]

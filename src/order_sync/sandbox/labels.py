@@ -1,7 +1,7 @@
 """The labels of a status or dropdown column: exact names, stable ids, caps."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 EMPTY_STATUS_ID = 5  # the default grey of a status column; a cell that has it reads as empty
@@ -66,6 +66,9 @@ class Label:
     is_deactivated: bool = False
 
 
+_LABEL_PARTS = tuple(part.name for part in fields(Label))
+
+
 class Labels:
     """What may be chosen in one column. Ids are never given out twice."""
 
@@ -78,7 +81,9 @@ class Labels:
 
     def stored(self) -> dict[str, Any]:
         """Everything about the labels, as JSON can hold it."""
-        labels = [asdict(label) for label in self._by_id.values()]
+        labels = [
+            {name: getattr(label, name) for name in _LABEL_PARTS} for label in self._by_id.values()
+        ]
         return {"kind": self.kind, "next_id": self._next_id, "labels": labels}
 
     @classmethod
