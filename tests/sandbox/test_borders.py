@@ -38,7 +38,10 @@ def test_the_sandbox_imports_nothing_else_of_ours():
 def test_the_public_names_are_these():
     assert set(order_sync.sandbox.__all__) == {
         "ApiError",
+        "BoardFileError",
+        "DescribedBoard",
         "Fault",
+        "FaultFileError",
         "GroupView",
         "ImportLimits",
         "ItemView",
@@ -47,9 +50,13 @@ def test_the_public_names_are_these():
         "Sandbox",
         "SandboxOptions",
         "SandboxServer",
+        "StateError",
+        "StateInUse",
         "available_faults",
         "create_app",
         "parse_fault",
+        "read_board",
+        "read_faults",
         "serve",
         "template_names",
     }

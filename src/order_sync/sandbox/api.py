@@ -22,6 +22,7 @@ from order_sync.sandbox.limits import Kind
 from order_sync.sandbox.options import WRITE_COSTS, ApiVersions
 from order_sync.sandbox.request_log import RequestRecord
 from order_sync.sandbox.sandbox import Sandbox
+from order_sync.sandbox.state_file import StateError
 
 _WELL_FORMED_VERSION = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class ApiEndpoint:
             kind: Kind = "mutation" if record.kind == "mutation" else "query"
             rate_limits = self._sandbox.limits.headers(kind)
             self._sandbox.limits.leave()
+        answer = self._counted(answer)
         record.http_status = answer.status
         record.ms = (time.perf_counter() - started) * 1000
         signed = self._signed(answer, record, rate_limits)
@@ -127,6 +129,7 @@ class ApiEndpoint:
             for fault in self._sandbox.faults:
                 if fault.strikes(record.kind, record.document, record.variables):
                     record.fault = fault.name
+                    self._sandbox.struck[fault.name] += 1
                     return fault
         return None
 
@@ -137,24 +140,20 @@ class ApiEndpoint:
     ) -> Answer:
         key = self._honoured_key(record)
         if key is None:
-            return await self._delivered(
-                self._executed(question, request, record, fault), question, fault
-            )
+            answer = self._carried_out(question, request, record, fault)
+            return await self._delivered(answer, question, fault)
         with self._sandbox.lock:
             remembered = self._sandbox.memory.begin(key)
         if remembered is not None:
             record.replayed = True
             headers = {**remembered.headers, "Idempotency-Replayed": "true"}
             return await self._delivered(replace(remembered, headers=headers), question, fault)
-        finished: Answer | None = None
         try:
-            answer = self._executed(question, request, record, fault)
-            if fault is None or fault.keeps_key():
-                finished = answer
+            answer = self._carried_out(question, request, record, fault)
             return await self._delivered(answer, question, fault)
         finally:
             with self._sandbox.lock:
-                self._sandbox.memory.finish(key, finished)
+                self._sandbox.memory.finish(key)
 
     def _honoured_key(self, record: RequestRecord) -> str | None:
         honoured = record.kind == "mutation" and self._options.idempotency
@@ -180,18 +179,15 @@ class ApiEndpoint:
                     return
 
         async def late() -> None:
-            finished: Answer | None = None
             try:
                 await asyncio.sleep(after_s)
-                answer = self._executed(question, request, record, fault)
-                if fault.keeps_key():
-                    finished = answer
+                self._carried_out(question, request, record, fault)
             except RequestError as error:
                 record.error_codes.append(error.code)
             finally:
                 if key is not None:
                     with self._sandbox.lock:
-                        self._sandbox.memory.finish(key, finished)
+                        self._sandbox.memory.finish(key)
 
         task = asyncio.create_task(late())
         self._late.add(task)
@@ -210,6 +206,30 @@ class ApiEndpoint:
         delay_s = ms / 1000 + answer.delay_s
         if delay_s > 0:
             await asyncio.sleep(delay_s)
+
+    def _carried_out(
+        self, question: Question, request: Request, record: RequestRecord, fault: Fault | None
+    ) -> Answer:
+        """Execute; what is written and the answer to its key outlive the process together."""
+        if record.kind != "mutation":
+            return self._executed(question, request, record, fault)
+        key = self._honoured_key(record)
+        try:
+            with self._sandbox.changing():
+                answer = self._executed(question, request, record, fault)
+                if key is not None and (fault is None or fault.keeps_key()):
+                    self._sandbox.memory.learn(key, answer)
+        except StateError as error:
+            raise _not_kept(error) from None
+        return answer
+
+    def _counted(self, answer: Answer) -> Answer:
+        """The answer, once its request is counted where a restart finds it."""
+        try:
+            self._sandbox.keep_counts()
+        except StateError as error:
+            return refusal(_not_kept(error))
+        return answer
 
     def _executed(
         self, question: Question, request: Request, record: RequestRecord, fault: Fault | None
@@ -281,6 +301,12 @@ def _served(asked: str, versions: ApiVersions) -> str:
             "InvalidVersionException", f"{asked!r} is not an API version", status_code=200
         )
     return versions.maintenance if asked in versions.deprecated else versions.current
+
+
+def _not_kept(error: StateError) -> RequestError:
+    """Nobody may take for done what a restart would lose."""
+    _log.error("%s; %s", error.message, error.hint)
+    return RequestError("INTERNAL_SERVER_ERROR", error.message, status_code=500)
 
 
 def _report_unforeseen(error: BaseException | None) -> None:

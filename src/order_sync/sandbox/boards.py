@@ -75,6 +75,7 @@ class Item:
     parent: "Item | None" = None
     cells: dict[str, Any] = field(default_factory=dict)
     state: State = "active"
+    place: int = 0  # the items of a group, and the subitems of an item, stand in this order
     subitems: "list[Item]" = field(default_factory=list)
 
     @property
@@ -142,8 +143,10 @@ class Account:
         self._clock = clock
         self._random = random.Random(options.seed)  # noqa: S311 - ids need no secrecy
         self._last_id = 18_000_000_000 + self._random.randrange(1_000_000_000)
+        self._last_place = 0
         self.boards: dict[str, Board] = {}
         self.items: dict[str, Item] = {}
+        self.touched: dict[str, Item] = {}  # since a state file last took them over
 
     # Ids ------------------------------------------------------------------------------------
 
@@ -155,6 +158,16 @@ class Account:
     def new_text_id(self, prefix: str) -> str:
         letters = self._random.choices(string.ascii_lowercase + string.digits, k=8)
         return f"{prefix}_mk{''.join(letters)}"
+
+    @property
+    def last_number(self) -> int:
+        return self._last_id
+
+    def go_on_after(self, last_number: int, starts: int) -> None:
+        """Give out no id again that an earlier process gave out; this is start number `starts`."""
+        self._last_id = last_number
+        self._random.seed(f"{self._options.seed} {starts}")
+        self._last_place = max((item.place for item in self.items.values()), default=0)
 
     # Boards and groups ------------------------------------------------------------------------
 
@@ -235,13 +248,20 @@ class Account:
     def _insert(self, item: Item) -> Item:
         item.created_at = self._clock.now()
         self.items[item.id] = item
-        item.group.items[item.id] = item
+        self._put_last(item)
         item.board.items_count += 1
         self.touch(item)
         return item
 
+    def _put_last(self, item: Item) -> None:
+        item.group.items[item.id] = item
+        self._last_place += 1
+        item.place = self._last_place
+
     def touch(self, item: Item) -> None:
+        """Whatever changes about an item, this follows: only so a state file learns of it."""
         item.updated_at = item.board.updated_at = self._clock.now()
+        self.touched[item.id] = item
 
     def rename(self, item: Item, name: str) -> None:
         check_name(name)
@@ -251,8 +271,8 @@ class Account:
         if item.parent is not None:
             raise invalid_argument("A subitem cannot be moved to a group", item_id=item.id)
         del item.group.items[item.id]
-        group.items[item.id] = item
         item.group = group
+        self._put_last(item)
         self.touch(item)
 
     def close_item(self, item: Item, state: State) -> None:

@@ -52,6 +52,7 @@ class _Control:
                 "requests": self._sandbox.log.total,
                 "usage": self._sandbox.limits.usage(),
                 "refusals": self._sandbox.refusals,
+                "faults": self._sandbox.struck,
                 "boards": boards,
             }
         )

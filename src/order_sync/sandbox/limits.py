@@ -123,6 +123,10 @@ class Limits:
         self._roll_day()
         return self._used_today
 
+    def go_on_from(self, day: str, used: float) -> None:
+        """What was used up on `day` before this process began."""
+        self._today, self._used_today = day, used
+
     def _ip_window(self, ip: str) -> Window:
         if ip not in self._by_ip:
             self._by_ip[ip] = Window(self.quota.requests_per_ip_in_10_s, IP_WINDOW_S, self._clock)

@@ -187,6 +187,7 @@ def delete_item(call: Call, *, item_id: str | None = None) -> Item:
         raise invalid_item(item_id)
     if item.state == "archived":
         item.state = "deleted"
+        call.service.account.touch(item)
     else:
         call.service.account.close_item(item, "deleted")
     return item
