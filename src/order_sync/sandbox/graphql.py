@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -30,6 +30,7 @@ from order_sync.sandbox.call import Call
 from order_sync.sandbox.cost import FAILED_WRITE, Estimate, measured
 from order_sync.sandbox.errors import FieldLimitError, RequestError
 from order_sync.sandbox.limits import Kind
+from order_sync.sandbox.plans import NoPlan, Plan
 
 CACHED_DOCUMENTS = 500
 # The version in which a root field appeared, where an older one may be served.
@@ -62,8 +63,9 @@ class Operation:
     kind: Kind
     root_fields: tuple[FieldNode, ...]
     fragments: Mapping[str, FragmentDefinitionNode]
+    plan: Plan | None  # None: graphql-core runs it
 
-    @property
+    @cached_property
     def field_names(self) -> list[str]:
         return [field.name.value for field in self.root_fields]
 
@@ -82,9 +84,18 @@ class Operation:
 
     def estimate(self, variables: Mapping[str, Any], write_cost: int) -> int:
         """Complexity points, before the operation runs."""
-        counter = Estimate(self.fragments, variables)
-        points = sum(counter.of_field(field) for field in self.root_fields)
+        points = self._fixed_points
+        if points is None:
+            counter = Estimate(self.fragments, variables)
+            points = sum(counter.of_field(field) for field in self.root_fields)
         return points + self.writes * write_cost
+
+    @cached_property
+    def _fixed_points(self) -> int | None:
+        """Points of all that is selected; None: they depend on the variables."""
+        counter = Estimate(self.fragments, {})
+        points = sum(counter.of_field(field) for field in self.root_fields)
+        return None if counter.asked_variables else points
 
     def real_cost(self, data: Mapping[str, Any] | None, write_cost: int) -> int:
         """Complexity points it really took; a field that failed costs hardly anything."""
@@ -95,7 +106,7 @@ class Operation:
         written = self.writes - failed  # `complexity` never fails, and is not a write
         return measured(answered) + written * write_cost + failed * FAILED_WRITE
 
-    @property
+    @cached_property
     def writes(self) -> int:
         """Root fields that change something."""
         if self.kind == "query":
@@ -134,7 +145,7 @@ class Operations:
         node = get_operation_ast(document, name)
         if node is None or node.operation is OperationType.SUBSCRIPTION:
             raise _refused("INVALID_GRAPHQL_REQUEST", "Name exactly one query or mutation")
-        return _operation(text, document, node, name)
+        return _operation(self._schema, text, document, node, name)
 
 
 def _refused(code: str, message: str) -> RequestError:
@@ -142,7 +153,11 @@ def _refused(code: str, message: str) -> RequestError:
 
 
 def _operation(
-    text: str, document: DocumentNode, node: OperationDefinitionNode, name: str | None
+    schema: GraphQLSchema,
+    text: str,
+    document: DocumentNode,
+    node: OperationDefinitionNode,
+    name: str | None,
 ) -> Operation:
     fragments = {
         definition.name.value: definition
@@ -156,7 +171,20 @@ def _operation(
         kind="mutation" if node.operation is OperationType.MUTATION else "query",
         root_fields=tuple(_fields(node.selection_set, fragments)),
         fragments=fragments,
+        plan=_plan(schema, text, node, fragments),
     )
+
+
+def _plan(
+    schema: GraphQLSchema,
+    text: str,
+    node: OperationDefinitionNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+) -> Plan | None:
+    try:
+        return Plan(schema, text, node, fragments)
+    except NoPlan:
+        return None
 
 
 def _fields(
@@ -181,13 +209,16 @@ def execute(operation: Operation, variables: dict[str, Any], call: Call) -> Exec
     Raises:
         RequestError: a variable has the wrong type, so nothing was executed.
     """
-    result = execute_sync(
-        load_schema(),
-        operation.document,
-        context_value=call,
-        variable_values=variables,
-        operation_name=operation.name,
-    )
+    if operation.plan is None:
+        result = execute_sync(
+            load_schema(),
+            operation.document,
+            context_value=call,
+            variable_values=variables,
+            operation_name=operation.name,
+        )
+    else:
+        result = operation.plan.run(call, variables)
     if result.data is None and result.errors and not result.errors[0].path:
         raise _refused("INVALID_GRAPHQL_REQUEST", result.errors[0].message)
     return result
