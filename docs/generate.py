@@ -38,7 +38,7 @@ from order_sync.db.types import Price, UtcDateTime
 from order_sync.db.upgrade import ACTIVE_BATCHES, ensure_tables
 from order_sync.delivery.cargo import RETRY_LATER_S
 from order_sync.delivery.sender import REPEATS
-from order_sync.errors import ExitCode
+from order_sync.errors import EXIT_MEANINGS, ExitCode
 from order_sync.profile import DEFAULT_PROFILE, ProfileFile, load_profile
 from order_sync.rules import states
 from order_sync.rules.refusals import RUN_CODES, SOURCE_CODES, WARNING_CODES, Again, OwnCode
@@ -327,19 +327,6 @@ def states_requests() -> str:
 
 # Commands -----------------------------------------------------------------------------------------
 
-_EXIT_MEANINGS = {
-    ExitCode.DONE: "done",
-    ExitCode.UNEXPECTED: "unexpected error",
-    ExitCode.CONFIG: "usage or configuration",
-    ExitCode.ROWS_LEFT: "finished, some rows refused, in doubt or left",
-    ExitCode.PAUSED: "paused by monday.com's budget: run again later",
-    ExitCode.UNREACHABLE: "database or monday.com unreachable, or token refused",
-    ExitCode.BOARD_DIFFERS: "the board differs from profile or settings",
-    ExitCode.LOCKED: "another run works on this board",
-    ExitCode.GUARD: "a guard stopped the run",
-    ExitCode.INTERRUPTED: "stopped by Ctrl-C, requests in flight recorded",
-    ExitCode.TERMINATED: "stopped by SIGTERM, requests in flight recorded",
-}
 _ANY = (0, 1, 2, 130)
 _RUN = tuple(int(code_) for code_ in ExitCode)
 # What each command can end with, besides what every command can.
@@ -372,7 +359,7 @@ _EXIT_NOTES = {
 
 
 def exit_codes() -> str:
-    return table(("code", "meaning"), ((int(c), _EXIT_MEANINGS[c]) for c in ExitCode))
+    return table(("code", "meaning"), ((int(c), EXIT_MEANINGS[c]) for c in ExitCode))
 
 
 def leaf_commands() -> dict[str, Any]:

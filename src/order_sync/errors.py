@@ -37,6 +37,21 @@ class ExitCode(IntEnum):
     TERMINATED = 143
 
 
+EXIT_MEANINGS = {
+    ExitCode.DONE: "done",
+    ExitCode.UNEXPECTED: "unexpected error",
+    ExitCode.CONFIG: "usage or configuration",
+    ExitCode.ROWS_LEFT: "finished, some rows refused, in doubt or left",
+    ExitCode.PAUSED: "paused by monday.com's budget: run again later",
+    ExitCode.UNREACHABLE: "database or monday.com unreachable, or token refused",
+    ExitCode.BOARD_DIFFERS: "the board differs from profile or settings",
+    ExitCode.LOCKED: "another run works on this board",
+    ExitCode.GUARD: "a guard stopped the run",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C, requests in flight recorded",
+    ExitCode.TERMINATED: "stopped by SIGTERM, requests in flight recorded",
+}
+
+
 class SyncError(Exception):
     """One line that says what is wrong, and one that says what to do."""
 

@@ -1,0 +1,226 @@
+"""Figures of the monitoring pages. Every query is bounded by an index or a limit.
+
+Functions take tables that do not exist as empty ones, and a board id (None: all boards).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, column, func, select, table, true
+
+from order_sync.db import engine
+from order_sync.db.reports import BatchSummary, RunSummary, exists
+from order_sync.db.schema import Tables
+from order_sync.db.staging import Unit, table_of
+from order_sync.db.upgrade import ACTIVE_BATCHES
+from order_sync.rules.states import BATCH_ENDED, IN_DOUBT
+
+MOST_BATCHES = 50  # on one page
+MOST_CALLS = 20_000  # of one chart
+LATEST_RUNS = 500  # that are looked at for the last complete one
+
+
+@dataclass(frozen=True)
+class ActiveBatch:
+    """A row of VW_MON_ActiveBatches."""
+
+    batch_id: str
+    run_id: str
+    customer_name: str
+    status: str
+    is_active: bool
+    start_time: datetime
+    orders_total: int
+    orders_processed: int
+    orders_failed: int
+    subitems_total: int
+    subitems_processed: int
+    subitems_failed: int
+    progress_percentage: float
+    age_seconds: int
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Rows of which nobody knows whether the board has them."""
+
+    rows: int
+    oldest_sent_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to monday.com."""
+
+    sent_at: datetime
+    kind: str
+    writes: bool
+    aliases: int
+    sends: int  # how often it was sent
+    cost: int | None
+    duration_ms: float | None
+    http_status: int | None
+    error_code: str | None
+    state: str
+
+
+@dataclass(frozen=True)
+class CallsOfDay:
+    """Since midnight UTC."""
+
+    calls: int
+    repeats: int
+    points: int  # of complexity, as far as monday.com has told
+
+
+def of_board(t: Table, board_id: str | None) -> ColumnElement[bool]:
+    return true() if board_id is None else t.c.board_id == board_id
+
+
+def active_batches(conn: Connection, tables: Tables, board_id: str | None) -> list[ActiveBatch]:
+    """Batches that have not ended, then those of the last 24 hours, newest first."""
+    if not exists(conn, tables.batches):
+        return []
+    names = [name for name in ActiveBatch.__dataclass_fields__ if name != "is_active"]
+    # A view has no types of its own: without that of the table, SQLite tells times as texts.
+    types = {"start_time": tables.batches.c.start_time.type}
+    view = table(
+        ACTIVE_BATCHES, column("board_id"), *(column(name, types.get(name)) for name in names)
+    )
+    query = select(*(view.c[name] for name in names)).order_by(
+        view.c.status.in_(BATCH_ENDED), view.c.start_time.desc()
+    )
+    if board_id is not None:
+        query = query.where(view.c.board_id == board_id)
+    return [
+        ActiveBatch(
+            **{**row._mapping, "progress_percentage": float(row.progress_percentage)},
+            is_active=row.status not in BATCH_ENDED,
+        )
+        for row in conn.execute(query.limit(MOST_BATCHES))
+    ]
+
+
+def last_equal(conn: Connection, tables: Tables, board_id: str | None) -> RunSummary | None:
+    """The latest run after which the board equalled the whole source."""
+    r = tables.runs
+    if not exists(conn, r):
+        return None
+    columns = [r.c[name] for name in RunSummary.__dataclass_fields__]
+    query = (
+        select(*columns)
+        .where(of_board(r, board_id), r.c.exit_code == 0, r.c.command == "sync")
+        .order_by(r.c.started_at.desc())
+        .limit(LATEST_RUNS)
+    )
+    for row in conn.execute(query):
+        if not any(value is not None for value in json.loads(row.filters).values()):
+            return RunSummary(**row._mapping)
+    return None
+
+
+def doubts(conn: Connection, tables: Tables, board_id: str | None) -> Doubts:
+    """Rows in doubt, and since when the longest of them is."""
+    rows, oldest = 0, []
+    requests = tables.requests
+    for unit in Unit:
+        t = table_of(tables, unit)
+        if not exists(conn, t):
+            continue
+        count, sent_at = conn.execute(
+            select(func.count(), func.min(requests.c.last_sent_at))
+            .select_from(t)
+            .outerjoin(requests, requests.c.request_id == t.c.stg_request_id)
+            .where(of_board(t, board_id), t.c.stg_status.in_(IN_DOUBT))
+        ).one()
+        rows += count
+        oldest += [sent_at] if sent_at is not None else []
+    return Doubts(rows, min(oldest, default=None))
+
+
+def calls(
+    conn: Connection, tables: Tables, *, run_id: str | None = None,
+    board_id: str | None = None, since: datetime | None = None,
+) -> list[Call]:  # fmt: skip
+    """Requests of a run, or of a board since a moment: the latest MOST_CALLS, oldest first."""
+    r = tables.requests
+    if not exists(conn, r):
+        return []
+    query = select(
+        r.c.last_sent_at, r.c.kind, r.c.idempotency_key.is_not(None), r.c.aliases, r.c.send_no,
+        r.c.cost, r.c.duration_ms, r.c.http_status, r.c.error_code, r.c.state,
+    )  # fmt: skip
+    if run_id is not None:
+        query = query.where(r.c.run_id == run_id)
+    else:
+        query = query.where(of_board(r, board_id), r.c.last_sent_at >= since)
+    rows = conn.execute(query.order_by(r.c.last_sent_at.desc()).limit(MOST_CALLS)).all()
+    return [Call(at, kind, bool(writes), *rest) for at, kind, writes, *rest in reversed(rows)]
+
+
+def calls_of_day(conn: Connection, tables: Tables, board_id: str | None) -> CallsOfDay:
+    """Requests since midnight UTC; repeats count, too."""
+    r = tables.requests
+    if not exists(conn, r):
+        return CallsOfDay(0, 0, 0)
+    midnight = engine.now(conn).replace(hour=0, minute=0, second=0, microsecond=0)
+    sends, requests, points = conn.execute(
+        select(
+            func.coalesce(func.sum(r.c.send_no), 0), func.count(),
+            func.coalesce(func.sum(r.c.cost), 0),
+        ).where(of_board(r, board_id), r.c.last_sent_at >= midnight)
+    ).one()  # fmt: skip
+    return CallsOfDay(int(sends), int(sends) - requests, int(points))
+
+
+def run(conn: Connection, tables: Tables, run_id: str) -> dict[str, Any] | None:
+    """One run as MON_SyncRuns has it; None: there is none."""
+    r = tables.runs
+    if not exists(conn, r):
+        return None
+    row = conn.execute(select(r).where(r.c.run_id == run_id)).one_or_none()
+    return None if row is None else {**row._mapping, "filters": json.loads(row.filters)}
+
+
+def rows_of_run(
+    conn: Connection, tables: Tables, run_id: str
+) -> list[tuple[Unit, str, str, str, int]]:
+    """(unit, customer, operation, state, rows) of what a run staged."""
+    found: list[tuple[Unit, str, str, str, int]] = []
+    for unit in Unit:
+        t = table_of(tables, unit)
+        if not exists(conn, t):
+            continue
+        grouped = (t.c.stg_customer_batch, t.c.update_operation, t.c.stg_status)
+        query = (
+            select(*grouped, func.count())
+            .join(tables.batches, tables.batches.c.batch_id == t.c.stg_batch_id)
+            .where(tables.batches.c.run_id == run_id)
+            .group_by(*grouped)
+        )
+        found += [(unit, *row) for row in conn.execute(query)]
+    return found
+
+
+def batches_of_run(conn: Connection, tables: Tables, run_id: str) -> list[BatchSummary]:
+    """The batches of a run by customer."""
+    b = tables.batches
+    if not exists(conn, b):
+        return []
+    columns = [b.c[name] for name in BatchSummary.__dataclass_fields__]
+    query = select(*columns).where(b.c.run_id == run_id).order_by(b.c.customer_name)
+    return [BatchSummary(**row._mapping) for row in conn.execute(query)]
+
+
+def per_minute(calls: Sequence[Call], until: datetime, minutes: int) -> list[tuple[datetime, int]]:
+    """(begin of the minute, requests in it) of the last `minutes`, oldest first."""
+    first = until.replace(second=0, microsecond=0) - timedelta(minutes=minutes - 1)
+    counts = Counter(call.sent_at.replace(second=0, microsecond=0) for call in calls)
+    spots = [first + timedelta(minutes=n) for n in range(minutes)]
+    return [(spot, counts[spot]) for spot in spots]
