@@ -38,6 +38,7 @@ def dashboard(
     """Serve the monitoring pages until Ctrl-C."""
     from order_sync.dashboard import create_app, serve
     from order_sync.dashboard.access import Access, is_loopback, new_token
+    from order_sync.dashboard.decisions import decider
     from order_sync.dashboard.tables_reader import TablesReader
     from order_sync.db.schema import build_tables
 
@@ -56,10 +57,18 @@ def dashboard(
         session.result({"address": address, "url": shown}, "\n".join(lines))
         sys.stdout.flush()
 
+    profile = session.profile
+    tables = build_tables(profile)
+    by_value = (profile.purchase_order, *profile.key[1:])
+    searched = tuple(c.field for c in profile.columns if c.source in by_value)
     with session.reading() as database:
-        reader = TablesReader(database, build_tables(session.profile), settings.monday.board_id)
         app = create_app(
-            reader, access, environment=settings.environment, board=settings.monday.board_name or ""
+            TablesReader(database, tables, settings.monday.board_id),
+            access,
+            decider(settings.database.url, tables, profile),
+            searched=searched,
+            environment=settings.environment,
+            board=settings.monday.board_name or "",
         )
         try:
             serve(app, host, port, announce)

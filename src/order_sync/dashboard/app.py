@@ -12,6 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from order_sync.dashboard.access import COOKIE, Access, ForeignHost
+from order_sync.dashboard.decisions import Decide
+from order_sync.dashboard.pages.decide import ask, decided
+from order_sync.dashboard.pages.errors import errors
+from order_sync.dashboard.pages.orders import order, search
 from order_sync.dashboard.pages.overview import overview, throughput
 from order_sync.dashboard.pages.runs import run, runs, timeline
 from order_sync.dashboard.rendering import Renderer
@@ -23,6 +27,10 @@ _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 PAGES: tuple[tuple[str, Handler], ...] = (
     ("/", overview),
+    ("/errors", errors),
+    ("/orders", order),
+    ("/orders/decide", ask),
+    ("/search", search),
     ("/runs", runs),
     ("/runs/{run_id}", run),
     ("/charts/throughput.svg", throughput),
@@ -31,16 +39,21 @@ PAGES: tuple[tuple[str, Handler], ...] = (
 
 
 def create_app(
-    reader: TablesReader, access: Access, *, environment: str = "dev", board: str = ""
-) -> Starlette:
+    reader: TablesReader, access: Access, decide: Decide, *, searched: tuple[str, ...] = (),
+    environment: str = "dev", board: str = "",
+) -> Starlette:  # fmt: skip
     """The pages as an ASGI app.
 
     Args:
+        decide: carries out what a person decides about refusals.
+        searched: columns of MON_* a search looks into, beside the order key.
         environment, board: stand at the top of each page.
     """
-    site = Site(reader, Renderer(access, environment=environment, board=board), access)
+    site = Site(reader, Renderer(access, environment=environment, board=board), access,
+                decide, searched)  # fmt: skip
     routes: list[BaseRoute] = [
         *(Route(path, _guarded(site, handler), methods=["GET"]) for path, handler in PAGES),
+        Route("/orders/decide", _guarded(site, decided), methods=["POST"]),
         *_static_routes(),
     ]
     return Starlette(routes=routes, exception_handlers={404: _not_found(site)})
@@ -53,6 +66,10 @@ def _guarded(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Resp
         refused = _refused(site, request)
         if refused is not None:
             return refused
+        if request.method == "POST":
+            await request.form(
+                max_files=0, max_fields=20
+            )  # handlers run in threads and find it there
         try:
             return await run_in_threadpool(handler, site, request)
         except SyncError as error:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from order_sync.dashboard.access import Access
+from order_sync.dashboard.decisions import Decide, form_key
 from order_sync.dashboard.rendering import Renderer
 from order_sync.dashboard.tables_reader import TablesReader
 
@@ -18,6 +19,13 @@ class Site:
     reader: TablesReader
     renderer: Renderer
     access: Access
+    decide: Decide
+    searched: tuple[str, ...] = ()  # columns of MON_* a search looks into, beside the key
+
+    @property
+    def form_key(self) -> str:
+        """What forms of a session carry; "" where nobody may act."""
+        return form_key(self.access.token) if self.access.token else ""
 
 
 Handler = Callable[[Site, Request], Response]  # runs in a thread; may raise SyncError

@@ -203,6 +203,19 @@ def near_keys(conn: Connection, tables: Tables, board_id: str, key: str, limit: 
     return same or _keys(conn, tables, board_id, _begins_with(number), limit)
 
 
+def keys_by_value(
+    conn: Connection, tables: Tables, board_id: str, fields: Iterable[str], text: str, limit: int
+) -> list[str]:
+    """Keys of the orders on the board that have `text`, whatever its case, in one of `fields`."""
+    p = tables.production
+    if not exists(conn, p):
+        return []
+    wanted = text.casefold()
+    same = or_(*(func.lower(p.c[field]) == wanted for field in fields))
+    query = select(p.c.order_key).where(p.c.board_id == board_id, same).limit(limit)
+    return list(conn.execute(query).scalars())
+
+
 _Among = Callable[[Table], ColumnElement[bool]]
 
 

@@ -44,4 +44,11 @@ async function keepFresh() {
   setTimeout(keepFresh, wait);
 }
 
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey;
+  if (event.key !== "/" || isTyping) return;
+  event.preventDefault();
+  document.querySelector("#find").focus();
+});
+
 if (main) setTimeout(keepFresh, EVERY_MS);
