@@ -106,6 +106,10 @@ class MondaySettings(_Section):
         Annotated[str, StringConstraints(strip_whitespace=True)] | None,
         Field(description="the board's exact name; another one stops the run"),
     ] = None
+    web_url: Annotated[
+        str | None,
+        Field(description="address of the account in a browser, for links to items"),
+    ] = None
     token: Annotated[
         SecretStr | None, Field(description="API token; only as an environment variable")
     ] = None
@@ -119,6 +123,14 @@ class MondaySettings(_Section):
     batch_size: int = Field(15, ge=1, le=100, description="rows in one request at most")
     reserve: float = Field(0, ge=0, le=0.9, description="share of each limit left to others")
     max_attempts: int = Field(4, ge=1, le=100, description="tries of one row in one run")
+
+    @field_validator("web_url")
+    @classmethod
+    def _is_web_address(cls, url: str | None) -> str | None:
+        parts = urlsplit((url or "https://-").strip())
+        if not parts.hostname or parts.scheme not in ("http", "https") or "@" in parts.netloc:
+            raise ValueError("must be an address such as https://company.monday.com")
+        return url and url.strip().rstrip("/")
 
     @field_validator("api_url")
     @classmethod

@@ -38,11 +38,7 @@ def dashboard(
     """Serve the monitoring pages until Ctrl-C."""
     from order_sync.dashboard import create_app, serve
     from order_sync.dashboard.access import Access, is_loopback, new_token
-    from order_sync.dashboard.decisions import decider
-    from order_sync.dashboard.tables_reader import TablesReader
-    from order_sync.db.schema import build_tables
 
-    settings = session.settings
     token = new_token() if actions or not is_loopback(host) else None
     access = Access(host, token)
 
@@ -57,19 +53,8 @@ def dashboard(
         session.result({"address": address, "url": shown}, "\n".join(lines))
         sys.stdout.flush()
 
-    profile = session.profile
-    tables = build_tables(profile)
-    by_value = (profile.purchase_order, *profile.key[1:])
-    searched = tuple(c.field for c in profile.columns if c.source in by_value)
     with session.reading() as database:
-        app = create_app(
-            TablesReader(database, tables, settings.monday.board_id),
-            access,
-            decider(settings.database.url, tables, profile),
-            searched=searched,
-            environment=settings.environment,
-            board=settings.monday.board_name or "",
-        )
+        app = create_app(session.settings, session.profile, database, access)
         try:
             serve(app, host, port, announce)
         except KeyboardInterrupt:

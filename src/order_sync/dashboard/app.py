@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from order_sync.dashboard.access import COOKIE, Access, ForeignHost
-from order_sync.dashboard.decisions import Decide
+from order_sync.dashboard.decisions import decider
 from order_sync.dashboard.pages.decide import ask, decided
 from order_sync.dashboard.pages.errors import errors
 from order_sync.dashboard.pages.orders import order, search
@@ -21,7 +21,11 @@ from order_sync.dashboard.pages.runs import run, runs, timeline
 from order_sync.dashboard.rendering import Renderer
 from order_sync.dashboard.site import Handler, Site
 from order_sync.dashboard.tables_reader import TablesReader
+from order_sync.db.engine import Database
+from order_sync.db.schema import build_tables
 from order_sync.errors import SyncError
+from order_sync.rules.mapping import Mapping
+from order_sync.settings import Settings
 
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -39,18 +43,28 @@ PAGES: tuple[tuple[str, Handler], ...] = (
 
 
 def create_app(
-    reader: TablesReader, access: Access, decide: Decide, *, searched: tuple[str, ...] = (),
-    environment: str = "dev", board: str = "",
-) -> Starlette:  # fmt: skip
+    settings: Settings, mapping: Mapping, database: Database, access: Access
+) -> Starlette:
     """The pages as an ASGI app.
 
     Args:
-        decide: carries out what a person decides about refusals.
-        searched: columns of MON_* a search looks into, beside the order key.
-        environment, board: stand at the top of each page.
+        database: that of the settings, open for reading; decisions open it for themselves.
     """
-    site = Site(reader, Renderer(access, environment=environment, board=board), access,
-                decide, searched)  # fmt: skip
+    tables = build_tables(mapping)
+    by_value = (mapping.purchase_order, *mapping.key[1:])
+    renderer = Renderer(
+        access,
+        environment=settings.environment,
+        board=settings.monday.board_name or "",
+        web_url=settings.monday.web_url,
+    )
+    site = Site(
+        TablesReader(database, tables, settings.monday.board_id),
+        renderer,
+        access,
+        decider(settings.database.url, tables, mapping),
+        tuple(column.field for column in mapping.columns if column.source in by_value),
+    )
     routes: list[BaseRoute] = [
         *(Route(path, _guarded(site, handler), methods=["GET"]) for path, handler in PAGES),
         Route("/orders/decide", _guarded(site, decided), methods=["POST"]),

@@ -28,9 +28,15 @@ HEADERS = {
 
 
 class Renderer:
-    """Makes pages; `environment` and `board` stand at the top of each."""
+    """Makes pages; `environment` and `board` stand at the top of each.
 
-    def __init__(self, access: Access, *, environment: str, board: str) -> None:
+    Args:
+        web_url: where the account's boards are in a browser; None: items are no links.
+    """
+
+    def __init__(
+        self, access: Access, *, environment: str, board: str, web_url: str | None
+    ) -> None:
         self._access = access
         self._templates = Environment(
             loader=PackageLoader("order_sync.dashboard"),
@@ -38,7 +44,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(environment=environment, board=board)
+        self._templates.globals.update(environment=environment, board=board, web_url=web_url)
         self._templates.filters.update(
             counted=counted, grouped=grouped, utc=utc, duration=duration, since=since
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,8 +17,8 @@ def serve(app: Starlette, host: str, port: int, announce: Callable[[str], None])
     Raises:
         OSError: the port is taken, or the address is not this machine's.
     """
-    with _bind(host, port) as bound:
-        announce(_address(bound))
+    with bound_to(host, port) as (bound, address):
+        announce(address)
         config = uvicorn.Config(
             app, lifespan="off", log_level="critical", access_log=False,
             timeout_graceful_shutdown=1, server_header=False,
@@ -25,19 +26,17 @@ def serve(app: Starlette, host: str, port: int, announce: Callable[[str], None])
         asyncio.run(uvicorn.Server(config).serve(sockets=[bound]))
 
 
-def _bind(host: str, port: int) -> socket.socket:
+@contextmanager
+def bound_to(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
+    """A socket that listens, and its address for a browser.
+
+    Raises:
+        OSError: the port is taken, or the address is not this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
         bound.listen(2048)
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _address(bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        name, number = bound.getsockname()[:2]
+        yield bound, f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"

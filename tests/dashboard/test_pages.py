@@ -1,0 +1,142 @@
+"""What the pages tell, and that hostile values on them do nothing."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+
+from order_sync.sandbox.board_files import template_names
+from tests.dashboard.conftest import GOOD, HOSTILE, NEGATIVE, UNKNOWN, new_world, pages_of
+
+
+def key_of(number: str) -> str:
+    return f"{number.lower()}|m01y09|dean blue"
+
+
+def order_page(pages, number, **more):
+    return pages.text(f"/orders?key={quote(key_of(number))}", **more)
+
+
+@pytest.fixture(scope="module")
+def run_id(world):
+    ((run_id,),) = world.query("SELECT run_id FROM MON_SyncRuns")
+    return run_id
+
+
+def addresses(run_id):
+    return ["/", "/runs", f"/runs/{run_id}", "/errors", "/errors?by=customer", "/errors?by=column",
+            f"/orders?key={quote(key_of(UNKNOWN))}", "/orders?key=gre-4", "/search?q=gre-4",
+            f"/search?q={quote(HOSTILE)}"]  # fmt: skip
+
+
+def test_hostile_values_are_text_on_every_page(pages, run_id):
+    for address in addresses(run_id):
+        text = pages.text(address)
+        assert "<img src=x" not in text, address
+        assert "{{" not in re.sub(r"\{\{ 7 \* 7 \}\}", "", text), address
+        assert "49" not in re.findall(r"OR 1=1 (\S+)", text), address
+
+
+def test_every_page_keeps_to_itself(pages, run_id):
+    for address in [*addresses(run_id), "/nothing", "/charts/throughput.svg"]:
+        reply = pages.ask(address)
+        assert reply.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert reply.headers["X-Frame-Options"] == "DENY"
+        assert not re.search(r"(src|href|action)=\"(https?:)?//", reply.text), address
+
+
+def test_the_overview_counts_what_the_tables_hold(pages):
+    text = pages.text("/")
+    figures = re.findall(r'<dd class="big[^"]*">([^<]+)</dd>', text)
+    assert figures[:4] == ["never yet", "2", "2", "0"]
+    assert "unknown_label" in text
+    assert "negative_quantity" in text
+
+
+def test_a_complete_run_makes_the_board_equal(own_world):
+    from tests.runs.world import order
+
+    own_world.has_orders(order(GOOD))
+    assert own_world.sync().exit_code == 0
+    with pages_of(own_world) as pages:
+        assert "never yet" not in pages.text("/")
+
+
+def test_a_run_is_told_by_customer_and_call(pages, run_id):
+    text = pages.text(f"/runs/{run_id}")
+    assert "GREYSON CLOTHIERS" in text
+    assert "create subitems" in text
+    assert "finished, some rows refused" in text
+
+
+def test_refusals_are_counted_and_filtered(pages):
+    assert "2 open" in pages.text("/errors")
+    assert "1 of 2 open" in pages.text("/errors?code=negative_quantity")
+    assert "1 of 2 open" in pages.text(f"/errors?q={quote(NEGATIVE.lower())}")
+    assert "No open refusal fits" in pages.text("/errors?customer=nobody")
+
+
+def test_an_order_shows_where_each_part_stands(pages):
+    text = order_page(pages, GOOD)
+    assert re.findall(r'class="soft">size</span> (\S+) × (\d+)', text) == [("L", "4"), ("M", "3")]
+    assert text.count("on the board") == 4
+    refused = order_page(pages, NEGATIVE)
+    assert "correct the quantity" in refused
+    assert "order-sync errors resolve" in refused
+    assert "/orders/decide" not in refused
+
+
+@pytest.mark.parametrize(
+    "asked", [GOOD, GOOD.lower(), f"{GOOD}|M01Y09|Dean Blue", "gre-", "PO-77", "m01y09"]
+)
+def test_a_search_finds_numbers_keys_orders_and_styles(pages, asked):
+    assert "/orders?key=gre-" in pages.text(f"/search?q={quote(asked)}")
+
+
+def test_a_search_for_nothing_finds_nothing(pages):
+    for asked in ("", "%20", "nobody", "%25", "_", "||"):
+        assert "/orders?key=" not in pages.text(f"/search?q={asked}"), asked
+
+
+@pytest.mark.parametrize(
+    "path", ["/runs/nothing", "/orders", "/orders?key=nobody", "/orders/decide", "/elsewhere"]
+)
+def test_what_is_not_there_is_a_page_that_says_so(pages, path):
+    reply = pages.ask(path)
+    assert reply.status_code == 404
+    assert '<p class="note bad">' in reply.text
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "99", "9" * 50])
+def test_a_page_number_may_be_anything(pages, page):
+    pages.text(f"/errors?page={page}")
+
+
+def test_an_empty_database_has_pages_too(tmp_path):
+    assert template_names()
+    with new_world(tmp_path) as world, pages_of(world) as pages:
+        assert "No run yet" in pages.text("/")
+        assert "No run yet" in pages.text("/runs")
+        assert "No refusal is open" in pages.text("/errors")
+        assert pages.ask("/charts/throughput.svg").status_code == 200
+        assert not world.path.exists()
+
+
+def test_older_tables_are_a_page_that_says_what_to_do(own_world):
+    own_world.execute("UPDATE MON_SchemaVersion SET version = 1")
+    with pages_of(own_world) as pages:
+        reply = pages.ask("/")
+    assert reply.status_code == 503
+    assert "order-sync db upgrade" in reply.text
+
+
+def test_charts_are_pictures_without_scripts(pages, run_id):
+    for address in ("/charts/throughput.svg", f"/charts/runs/{run_id}.svg?dark=1"):
+        reply = pages.ask(address)
+        assert reply.headers["content-type"].startswith("image/svg+xml")
+        assert "<script" not in reply.text
+        assert "http" not in reply.text.replace("http://www.w3.org/", "").replace(
+            "http://pygal.org", ""
+        )
