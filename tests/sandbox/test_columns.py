@@ -74,6 +74,7 @@ REFUSED = [
     ("Owner", {"personsAndTeams": [{"id": "Ann", "kind": "person"}]}),
     ("Span", {"from": "2026-11-30", "to": "2026-11-01"}),
     ("Stars", {"rating": 6}),
+    ("Stars", {"rating": "1" * 5000}),
     ("Clock", {"hour": 24, "minute": 0}),
     ("Linked", {"item_ids": "12"}),
     ("Subitems", "x"),

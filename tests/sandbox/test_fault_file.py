@@ -96,8 +96,8 @@ def test_the_mistakes_of_all_faults_are_told_with_their_lines(write):
     assert told[3] == ":7: fault 2: has no name"
     assert told[4] == ":10: fault 3: times cannot be 'many'"
     assert told[5].startswith(":14: fault 4: 429 has no setting 'retry'; choose from: ")
-    assert told[6] == ":18: fault 5: probability is 0 to 1"
-    assert told[7] == ":21: fault 6: skip cannot be less than 0"
+    assert told[6] == ":18: fault 5: probability is from 0 to 1, not 2"
+    assert told[7] == ":21: fault 6: skip has to be 0 or more, not -1"
     assert len(told) == 8
 
 
@@ -128,5 +128,5 @@ def test_a_file_that_is_missing_is_an_error_of_the_system(tmp_path):
 
 def test_settings_over_http_are_checked_alike(world):
     reply = world.api.http("POST", "/sandbox/faults", b'{"name": "429", "probability": 7}')
-    assert (reply.status, reply.json["error"]) == (400, "probability is 0 to 1")
+    assert (reply.status, reply.json["error"]) == (400, "probability is from 0 to 1, not 7")
     assert Sandbox().struck == {}

@@ -61,9 +61,7 @@ class Twins:
     def ask(self, query: str, **variables: Any) -> Reply:
         """The answer, which both have to give alike."""
         replies = [one.ask(query, variables) for one in self._both]
-        first, second = (
-            one.told(reply) for one, reply in zip(self._both, replies, strict=True)
-        )
+        first, second = (one.told(reply) for one, reply in zip(self._both, replies, strict=True))
         assert first == second
         return replies[0]
 
@@ -226,7 +224,9 @@ def test_a_field_below_the_root_fails_with_its_whole_path(twins):
     item, _ = twins.fill()
     twins.add_fault("subitems-limit", times=0, match="subitems")
 
-    reply = twins.ask("query ($i: [ID!]) { found: items(ids: $i) { id subitems { id } } }", i=[item])
+    reply = twins.ask(
+        "query ($i: [ID!]) { found: items(ids: $i) { id subitems { id } } }", i=[item]
+    )
 
     assert reply.errors[0]["path"] == ["found", 0, "subitems"]
 
@@ -271,7 +271,7 @@ def test_usual_documents_are_prepared(twins, query):
 
 @st.composite
 def selections(draw: st.DrawFn, kind: Any, depth: int) -> str:
-    """Some fields of a type that need no arguments, and of some of the types it may turn out to be."""
+    """Fields of a type that need no arguments, and of some of the types it may turn out to be."""
     fields = {
         name: field
         for name, field in getattr(kind, "fields", {}).items()
@@ -279,7 +279,9 @@ def selections(draw: st.DrawFn, kind: Any, depth: int) -> str:
         and (depth > 0 or not is_composite_type(get_named_type(field.type)))
     }
     parts = ["__typename"]
-    for name in draw(st.lists(st.sampled_from(sorted(fields)), max_size=4) if fields else st.just([])):
+    for name in draw(
+        st.lists(st.sampled_from(sorted(fields)), max_size=4) if fields else st.just([])
+    ):
         inner = get_named_type(fields[name].type)
         below = draw(selections(inner, depth - 1)) if is_composite_type(inner) else ""
         alias = draw(st.sampled_from(["", "", "x: ", "y: "]))

@@ -144,7 +144,9 @@ def sdk_client(url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The package `monday-api-python-sdk`, which sleeps off the complexity of every page."""
     monday_sdk = pytest.importorskip("monday_sdk")
     monkeypatch.setattr("monday_sdk.graphql_handler.API_URL", url)
-    monkeypatch.setattr("monday_sdk.modules.boards.sleep_according_to_complexity", lambda _cost: None)
+    monkeypatch.setattr(
+        "monday_sdk.modules.boards.sleep_according_to_complexity", lambda _cost: None
+    )
     return monday_sdk.MondayClient("token", max_retry_attempts=1)
 
 
@@ -181,7 +183,7 @@ def test_the_sdk_pages_through_all_items(sdk_client, world):
 
 def test_the_sdk_understands_a_refusal(sdk_client, world):
     """It tells the message and the request id."""
-    with pytest.raises(Exception, match="InvalidColumnId|doesn't exist") as caught:
+    with pytest.raises(Exception, match=r"InvalidColumnId|doesn't exist") as caught:
         sdk_client.items.change_simple_column_value(
             world.board.id, world.created(), "nowhere", "key"
         )

@@ -2,7 +2,8 @@
 
 `monday-async` wants an older graphql-core than the sandbox; `@mondaydotcomorg/api`, the one that
 monday.com publishes, runs on Node. Both are installed into a temporary folder, at the versions
-locked beside their scripts. Where that is impossible the test is skipped, but never with CI set.
+locked beside their scripts. Where that is impossible the test is skipped; with CI set only the one
+that needs npm.
 """
 
 import json
@@ -57,7 +58,7 @@ def install(command: Sequence[str], folder: Path) -> None:
         why = "" if done.returncode == 0 else (done.stderr.strip() or done.stdout)[-500:]
     except subprocess.TimeoutExpired:
         why = f"it took more than {INSTALL_TIMEOUT_S} s"
-    if why and os.environ.get("CI"):
+    if why and os.environ.get("CI") and command[0] == sys.executable:
         pytest.fail(f"{command[0]} could not install the client: {why}")
     if why:
         pytest.skip(f"{command[0]} could not install the client: {why}")

@@ -235,6 +235,13 @@ def row_hash(
     return dialect_of(conn).row_hash(seed, columns)
 
 
+def stream(
+    conn: Connection, query: Select[*tuple[Any, ...]], chunk: int
+) -> Iterator[Sequence[Any]]:
+    """Rows as they come, about `chunk` of them in memory; one stream at a time."""
+    return dialect_of(conn).stream(conn, query, chunk)
+
+
 def own_hash(conn: Connection) -> Callable[[str, Sequence[object]], str] | None:
     """`row_hash` of cells that were fetched anyway; None: the database has to be asked."""
     return dialect_of(conn).own_hash()

@@ -247,8 +247,7 @@ class SourceReader:
 
     def _stream(self, query: Select[*tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
         """Rows as they come, a chunk in memory at a time."""
-        with self._conn.execute(query, execution_options={"yield_per": CHUNK}) as result:
-            yield from result
+        return engine.stream(self._conn, query, CHUNK)
 
 
 class _Held:

@@ -166,7 +166,7 @@ def _rating(column: Column, value: Any, _create: bool) -> int | None:
 def _whole_number(column: Column, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise _wrong_type(column, value)
-    if isinstance(value, str) and not re.fullmatch(r"\d+", value, re.ASCII):
+    if isinstance(value, str) and not re.fullmatch(r"\d{1,100}", value, re.ASCII):
         raise _bad(column, f"{value!r} is not a whole number")
     return int(value)
 

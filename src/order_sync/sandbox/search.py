@@ -1,5 +1,6 @@
 """Which items a query means: the rules of `query_params`, values of columns, and cursors."""
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -201,7 +202,7 @@ def _label_membership(operator: str, column: Column, values: Sequence[Any]) -> T
         label = column.labels.find(value) if column.labels and isinstance(value, str) else None
         if label is not None:
             wanted.add(label.id)
-        elif str(value).isdecimal():
+        elif re.fullmatch(r"\d{1,100}", str(value), re.ASCII):
             wanted.add(int(value))
         elif value in ("", None):
             wanted.add(None)

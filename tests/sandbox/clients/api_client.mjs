@@ -58,7 +58,7 @@ await operations.changeMultipleColumnValuesOp({
   itemId: item,
   columnValues: JSON.stringify({ [columns.Price]: "2.50", [columns.Status]: { label: "Done" } }),
 });
-const groups = await operations.getBoardGroupsOp({ boardId: board });
+const groups = await operations.getBoardGroupsOp({ ids: [board] });
 const board_items = await operations.getBoardItemsOp({ ids: [board] });
 const read = await client.rawRequest(
   `query ($ids: [ID!]) { items(ids: $ids) { name group { title }

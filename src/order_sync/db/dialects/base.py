@@ -126,6 +126,13 @@ class Dialect(ABC):
         Comparable with others of the same kind of database only.
         """
 
+    def stream(
+        self, conn: Connection, query: Select[*tuple[Any, ...]], chunk: int
+    ) -> Iterator[Sequence[Any]]:
+        """Rows as they come, about `chunk` of them in memory; one stream at a time."""
+        with conn.execute(query, execution_options={"yield_per": chunk}) as result:
+            yield from result
+
     def own_hash(self) -> Callable[[str, Sequence[object]], str] | None:
         """`row_hash` of cells that were fetched anyway; None: the database has to be asked."""
         return None
