@@ -57,9 +57,12 @@ class Access:
         """Raises ForeignHost: a page of somebody else may be asking."""
         if self.needs_token:
             return  # its users come by names nobody here knows; the token protects it
-        name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        try:
+            name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        except ValueError:
+            raise ForeignHost from None
         if not is_loopback(name) and not name.endswith(".localhost"):
-            raise ForeignHost(name)
+            raise ForeignHost
 
     def opens(self, token: str) -> bool:
         """Whether a token is the one of this dashboard."""

@@ -81,9 +81,8 @@ def _guarded(site: Site, handler: Handler) -> Callable[[Request], Awaitable[Resp
         if refused is not None:
             return refused
         if request.method == "POST":
-            await request.form(
-                max_files=0, max_fields=20
-            )  # handlers run in threads and find it there
+            # Handlers run in threads, which cannot wait for the rest of a request.
+            request.state.form = await request.form(max_files=0, max_fields=20)
         try:
             return await run_in_threadpool(handler, site, request)
         except SyncError as error:

@@ -6,10 +6,15 @@ page names both. What a picture shows stands in a table beside it, too.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from xml.etree import ElementTree
 
 import pygal
 from pygal.style import Style
+
+# It looks for plugins in every import of the process, in a way that newer Pythons do not know.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
 _LIGHT, _DARK = "#26293a", "#e6e8f0"
 _SOFT_LIGHT, _SOFT_DARK = "#5f6579", "#9fa6bd"
@@ -38,5 +43,8 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], *, dark: 
     chart.x_labels = list(labels)
     for name, values in series.items():
         chart.add(name, list(values))
-    picture: bytes = chart.render()
-    return picture
+    picture = chart.render_tree()
+    for parent in picture.findall(".//*[script]"):
+        for script in parent.findall("script"):
+            parent.remove(script)
+    return ElementTree.tostring(picture)

@@ -19,7 +19,7 @@ from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
 from order_sync.rules.resolutions import Resolution, what_to_do
 from order_sync.rules.states import IN_DOUBT, RowState
-from order_sync.rules.values import key_part, parse_key
+from order_sync.rules.values import key_part, key_parts, parse_key
 
 EVENTS = 200  # and requests; the newest
 NEAR = 20  # keys that are offered when none fits
@@ -147,7 +147,7 @@ def search(site: Site, request: Request) -> Response:
     """Orders by number, key, purchase order or style; exact ones, else those that begin so."""
     text = request.query_params.get("q", "").strip()
     found: list[Brief] = []
-    if key_part(text):
+    if key_part(text) and key_parts(parse_key(text))[0]:
         found = site.reader.read(
             lambda conn, t, board: _search(conn, t, board, text, site.searched)
         )
