@@ -1,5 +1,5 @@
 """Takes the pictures of the documentation: the demo's board, its output, and a plan of changes;
-and of the sandbox, what it was asked and the switches for faults.
+of the sandbox, what it was asked and the switches for faults; and of the monitoring pages.
 
 Run it with scripts/pictures; it needs Chromium. Look at the pictures before you keep them.
 """
@@ -12,9 +12,12 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
+import uvicorn
 from playwright.sync_api import Browser, Position, ViewportSize, sync_playwright
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console, RenderableType
@@ -22,13 +25,19 @@ from rich.terminal_theme import MONOKAI
 
 from order_sync.cli.show_demo import demo_parts
 from order_sync.cli.show_plan import plan_parts
+from order_sync.dashboard import create_app
+from order_sync.dashboard.access import Access
+from order_sync.dashboard.server import bound_to
+from order_sync.db.engine import Database
 from order_sync.demo import SHOWN_GROUP, demo_world, run_demo
 from order_sync.logs import setup_logs
 from order_sync.planning import make_plan
 from order_sync.profile import load_profile
 from order_sync.progress import Silent
 from order_sync.rules.filters import Filters
+from order_sync.rules.mapping import Mapping
 from order_sync.sandbox import Sandbox
+from order_sync.settings import Settings
 from order_sync.sync import run_sync
 
 SHOWN_PO = "4755"
@@ -61,8 +70,11 @@ def main() -> None:
                 browser, "plan", asked, plan_parts(plan, diff=True, out=None, filtered=True)
             )
             arm_faults(world.sandbox)
-            run_sync(world.settings, profile, Filters(), Silent())
+            # The browser's thread has an event loop already.
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(run_sync, world.settings, profile, Filters(), Silent()).result()
             pictures_of_sandbox(browser, world.board_url.partition("/boards/")[0])
+            pictures_of_dashboard(browser, world.settings, profile)
             browser.close()
     for picture in sorted(IMAGES.glob("*.png")):
         size = picture.stat().st_size
@@ -103,6 +115,30 @@ def pictures_of_sandbox(browser: Browser, address: str) -> None:
             page.locator(".switches summary").nth(1).click()
             page.mouse.move(0, 0)
         page.screenshot(path=IMAGES / f"{name}.png")
+
+
+def pictures_of_dashboard(browser: Browser, settings: Settings, profile: Mapping) -> None:
+    with (
+        closing(Database(settings.database.url, read_only=True)) as database,
+        bound_to("127.0.0.1", 0) as (bound, address),
+    ):
+        app = create_app(settings, profile, database, Access())
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
+        serving = Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+        serving.start()
+        page = browser.new_page(viewport=DESK)
+        for name, path in (("overview", "/"), ("errors", "/errors")):
+            page.goto(address + path)
+            page.screenshot(path=IMAGES / f"dashboard-{name}.png")
+        page.goto(f"{address}/runs")
+        page.locator("tbody a").last.click()
+        page.screenshot(path=IMAGES / "dashboard-run.png")
+        page.emulate_media(color_scheme="dark")
+        page.goto(f"{address}/search?q={SHOWN_PO}")
+        page.locator("tbody a").first.click()
+        page.screenshot(path=IMAGES / "dashboard-order.png")
+        server.should_exit = True
+        serving.join()
 
 
 def change_some_orders(database: Path) -> None:
