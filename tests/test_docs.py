@@ -82,7 +82,7 @@ def test_every_generated_part_stands_somewhere_and_every_marker_is_known():
 def test_every_command_says_how_it_may_end():
     assert set(generate.EXITS) == set(generate.leaf_commands())
     assert {code for codes in generate.EXITS.values() for code in codes} <= set(ExitCode)
-    assert set(generate._EXIT_MEANINGS) == set(ExitCode)
+    assert set(generate.EXIT_MEANINGS) == set(ExitCode)
 
 
 @pytest.mark.parametrize("model", [FileSettings, ProfileFile], ids=lambda model: model.__name__)
