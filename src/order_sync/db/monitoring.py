@@ -125,6 +125,17 @@ def last_equal(conn: Connection, tables: Tables, board_id: str | None) -> RunSum
     return None
 
 
+def held(conn: Connection, tables: Tables, board_id: str | None) -> tuple[int, int]:
+    """(order lines, size lines) the board is known to hold."""
+    counts = [
+        conn.execute(select(func.count()).select_from(t).where(of_board(t, board_id))).scalar_one()
+        if exists(conn, t)
+        else 0
+        for t in (tables.production, tables.production_subitems)
+    ]
+    return counts[0], counts[1]
+
+
 def doubts(conn: Connection, tables: Tables, board_id: str | None) -> Doubts:
     """Rows in doubt, and since when the longest of them is."""
     rows, oldest = 0, []

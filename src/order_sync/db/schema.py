@@ -476,6 +476,7 @@ def _requests(meta: MetaData) -> Table:
         state_check("MON_ApiRequests", "state", RequestState),
         Index("ix_MON_ApiRequests_run", "run_id"),
         Index("ix_MON_ApiRequests_state", "board_id", "state"),
+        Index("ix_MON_ApiRequests_sent", "board_id", "last_sent_at"),
     )
 
 

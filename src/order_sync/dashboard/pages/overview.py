@@ -46,7 +46,7 @@ class Overview:
 
 
 def look(conn: Connection, tables: Tables, board_id: str | None) -> Overview:
-    held = reports.on_board(conn, tables, board_id=board_id)
+    orders, size_lines = monitoring.held(conn, tables, board_id)
     return Overview(
         now=engine.now(conn),
         batches=monitoring.active_batches(conn, tables, board_id),
@@ -55,8 +55,8 @@ def look(conn: Connection, tables: Tables, board_id: str | None) -> Overview:
         doubts=monitoring.doubts(conn, tables, board_id),
         errors=reports.open_errors(conn, tables, board_id=board_id),
         day=monitoring.calls_of_day(conn, tables, board_id),
-        orders=sum(one.orders for one in held),
-        size_lines=sum(one.size_lines for one in held),
+        orders=orders,
+        size_lines=size_lines,
     )
 
 
