@@ -360,6 +360,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "explain": (5,),
     "adopt": (3, 4, 5, 6, 7, 143),
     "sandbox": (7,),
+    "schema": (),
 }
 _EXIT_NOTES = {
     "demo": "0 only when exactly the rows the sample marks as bad were refused, else 1.",

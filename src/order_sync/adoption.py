@@ -79,6 +79,7 @@ class AdoptReport:
     calls: int = 0
     message: str = ""  # why it stopped early, if it did
     hint: str = ""
+    error_code: str = ""  # of that reason
 
 
 def run_adopt(
@@ -337,7 +338,7 @@ class _Adoption:
         stop = d.stopping
         if stop is not None:
             report.exit_code = stop.exit_code
-            report.message, report.hint = stop.message, stop.hint
+            report.message, report.hint, report.error_code = stop.message, stop.hint, stop.code
         elif report.twice or report.in_doubt:
             report.exit_code = ExitCode.ROWS_LEFT
 

@@ -217,8 +217,19 @@ def safe_url(url: str) -> str:
 
 
 def settings_schema() -> dict[str, Any]:
-    """JSON Schema of order-sync.toml without its environments, for editors."""
-    return FileSettings.model_json_schema()
+    """JSON Schema of order-sync.toml, for editors."""
+    schema = FileSettings.model_json_schema()
+    one = {key: value for key, value in schema.items() if key != "$defs"}
+    one |= {"title": "Environment", "description": "Settings that only hold in one environment."}
+    schema["$defs"]["Environment"] = one
+    properties = schema["properties"] | {
+        "environments": {
+            "type": "object",
+            "description": "settings of one environment each, chosen with --env",
+            "additionalProperties": {"$ref": "#/$defs/Environment"},
+        }
+    }
+    return schema | {"title": "order-sync.toml", "properties": properties}
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,12 +16,12 @@ from order_sync.errors import Unreachable
 
 COMMANDS = [
     "demo", "init", "check", "load", "db", "plan", "sync", "retry", "adopt", "status", "batches",
-    "errors", "explain", "sandbox",
+    "errors", "explain", "sandbox", "schema",
 ]  # fmt: skip
 LEAVES = [
     ["demo"], ["init"], ["check"], ["load"], ["db", "upgrade"], ["plan"], ["sync"], ["retry"],
     ["adopt"], ["status"], ["batches"], ["errors", "list"], ["errors", "show"],
-    ["errors", "resolve"], ["explain"], ["sandbox"],
+    ["errors", "resolve"], ["explain"], ["sandbox"], ["schema"],
 ]  # fmt: skip
 READ_ONLY = [
     ["plan"], ["sync", "--dry-run"], ["status"], ["batches"], ["check"],

@@ -11,7 +11,7 @@ import typer
 
 from order_sync.cli.command import command
 from order_sync.cli.progress import watched
-from order_sync.cli.session import Session
+from order_sync.cli.session import Session, stop_of
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,5 +32,5 @@ def adopt(
     settings, profile = session.settings, session.profile
     with watched() as progress:
         report = run_adopt(settings, profile, session.filters, progress, fill_keys=write_keys)
-    session.result(asdict(report), *adopt_parts(report))
+    session.result(asdict(report), *adopt_parts(report), error=stop_of(report))
     return int(report.exit_code)

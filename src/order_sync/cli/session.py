@@ -9,22 +9,26 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from order_sync.cli.output import console, safe, write_json
+from order_sync.cli.output import Problem, console, safe, write_json
 from order_sync.errors import ExitCode, SyncError
 from order_sync.rules.filters import Filters
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from rich.console import Console, RenderableType
 
+    from order_sync.adoption import AdoptReport
     from order_sync.config import Settings
     from order_sync.db.engine import Database
+    from order_sync.outcome import RunReport
     from order_sync.rules.mapping import Mapping as Profile
 
 
@@ -40,6 +44,7 @@ class Session:
     config: Path | None = None
     verbose: bool = False
     filters: Filters = field(default_factory=Filters)
+    _answered: bool = field(default=False, init=False)  # the JSON document is printed
 
     def run(self, body: Callable[[], int | None]) -> int:
         """The exit code of `body`; whatever it raises becomes a message and a code."""
@@ -57,6 +62,7 @@ class Session:
         except (typer.Exit, typer.Abort):
             raise
         except KeyboardInterrupt:
+            self._answer(ExitCode.INTERRUPTED, Problem("interrupted", "interrupted"))
             self.err.print("interrupted", style="bold")
             self._tell_kestra("interrupted", "interrupted", "", ExitCode.INTERRUPTED)
             return ExitCode.INTERRUPTED
@@ -79,9 +85,7 @@ class Session:
         problems: tuple[str, ...] = (),
         exit_code: ExitCode = ExitCode.UNEXPECTED,
     ) -> int:
-        if self.json:
-            error = {"code": code, "message": message, "hint": hint, "problems": problems}
-            write_json({"error": error})
+        self._answer(exit_code, Problem(code, message, hint, problems))
         self._tell_kestra(code, message, hint, exit_code)
         self.say(f"error: {message}", style="bold red")
         for problem in problems:
@@ -158,10 +162,21 @@ class Session:
         """A line beside the result, on stderr."""
         self.err.print(safe(text), style=style, markup=False, soft_wrap=True)
 
-    def result(self, document: Mapping[str, Any], *shown: RenderableType) -> None:
-        """What the command found out: `document` for programs, `shown` for people."""
+    def result(
+        self, document: Mapping[str, Any] | DataclassInstance, *shown: RenderableType,
+        exit_code: int = 0, error: Problem | None = None,
+    ) -> None:  # fmt: skip
+        """What the command found out: `document` for programs, `shown` for people.
+
+        Args:
+            document: as `cli/schemas.py` describes it, or a mapping of the same fields.
+            exit_code: what the command ends with, unless the document says it.
+            error: why it was stopped amid its work, if it was.
+        """
         if self.json:
-            write_json({"command": self.name, **document})
+            if not isinstance(document, Mapping):
+                document = {one.name: getattr(document, one.name) for one in fields(document)}
+            self._answer(exit_code, error, document)
             return
         for part in shown:
             # What is to be copied comes without line breaks of ours.
@@ -169,8 +184,33 @@ class Session:
             if hasattr(part, "add_row"):
                 self.out.print()
 
+    def _answer(
+        self,
+        exit_code: int,
+        error: Problem | None,
+        document: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Print the one document of this command; what happens after it only has an exit code."""
+        if self.json and not self._answered:
+            self._answered = True
+            outer = {"command": self.name, "exit_code": int(exit_code), "error": error}
+            write_json({**outer, **document})
+
+    def declined(self, outcome: str) -> int:
+        """The exit code after a person has said no; `outcome` is what became of it."""
+        self._answer(ExitCode.UNEXPECTED, Problem("declined", outcome))
+        self.say(outcome)
+        return ExitCode.UNEXPECTED
+
     def confirm(self, question: str) -> bool:
         """Whether to go on; without a terminal, or with --yes, nobody is asked."""
         if self.yes or not sys.stdin.isatty():
             return True
         return typer.confirm(question, default=False, err=True)
+
+
+def stop_of(report: RunReport | AdoptReport) -> Problem | None:
+    """Why a run was stopped amid its work; None when it came to its end."""
+    if not report.message:
+        return None
+    return Problem(report.error_code, report.message, report.hint)
