@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -142,8 +142,10 @@ class LogSettings(_Section):
         Field(description="debug, info, warning or error"),
     ] = "info"
     format: Annotated[
-        Literal["text", "json"], Field(description="text, or one JSON object per line")
-    ] = "text"
+        Literal["auto", "console", "text", "json"],
+        Field(description="console (for people), text (plain lines) or json (one object per line);"
+              " auto: console on a terminal, else text"),
+    ] = "auto"  # fmt: skip
 
 
 class FileSettings(_Section):
@@ -171,6 +173,19 @@ class Settings(FileSettings):
     def is_production(self) -> bool:
         """Whether the board's name must be the one in the settings."""
         return self.environment == "prod"
+
+    def secrets(self) -> dict[str, str]:
+        """Texts no log may show, and what stands for each: the token, and database passwords."""
+        hidden: dict[str, str] = {}
+        for url in (database_url(self.database.url), database_url(self.source.url)):
+            if url is not None and url.password:
+                word = str(url.password)
+                hidden |= dict.fromkeys(
+                    (word, quote(word, safe=""), quote_plus(word)), "[password]"
+                )
+        if self.monday.token is not None:
+            hidden[self.monday.token.get_secret_value()] = "[token]"
+        return {text: instead for text, instead in hidden.items() if text}
 
     def require_board(self) -> str:
         """The board's id.

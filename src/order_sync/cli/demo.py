@@ -40,7 +40,7 @@ def demo(
     from order_sync.demo import demo_world, run_demo
 
     with demo_world(port) as world:
-        with watched() as progress:
+        with watched(logged=session.logs_json) as progress:
             report = run_demo(world, progress)
         code = 0 if report.ok else 1
         session.result(

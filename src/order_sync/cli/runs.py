@@ -183,4 +183,4 @@ def _run(
 
 
 def _watched(session: Session) -> AbstractContextManager[Progress]:
-    return nullcontext(Silent()) if session.kestra else watched()
+    return nullcontext(Silent()) if session.kestra else watched(logged=session.logs_json)

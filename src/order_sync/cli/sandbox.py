@@ -177,7 +177,7 @@ def _boards(
     with started.changing():
         if started.account.boards:
             if described:
-                session.say("note: the boards that were kept are served, not those of --board")
+                session.note("the boards that were kept are served, not those of --board")
         elif described:
             for one in described:
                 started.add_board(one)

@@ -92,7 +92,7 @@ def load(
     settings = session.settings
     orders = open_orders(file, session.profile, sheet=sheet)
     for notice in orders.notices:
-        session.say(f"note: {notice}", style="yellow")
+        session.note(notice)
     if mode is Mode.REPLACE:
         present = loading.rows_present(settings)
         question = f"{settings.source.table} holds {present:,} rows. Replace them?"
