@@ -6,6 +6,8 @@ A token appears in no printed form of any of these.
 from __future__ import annotations
 
 import ipaddress
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote, quote_plus, urlsplit
@@ -176,13 +178,7 @@ class Settings(FileSettings):
 
     def secrets(self) -> dict[str, str]:
         """Texts no log may show, and what stands for each: the token, and database passwords."""
-        hidden: dict[str, str] = {}
-        for url in (database_url(self.database.url), database_url(self.source.url)):
-            if url is not None and url.password:
-                word = str(url.password)
-                hidden |= dict.fromkeys(
-                    (word, quote(word, safe=""), quote_plus(word)), "[password]"
-                )
+        hidden = dict.fromkeys(_passwords(self.database.url) | _passwords(self.source.url), "***")
         if self.monday.token is not None:
             hidden[self.monday.token.get_secret_value()] = "[token]"
         return {text: instead for text, instead in hidden.items() if text}
@@ -229,6 +225,21 @@ def safe_url(url: str) -> str:
     if parsed is None:
         return "(not a database URL)"
     return parsed.render_as_string(hide_password=True)
+
+
+def _passwords(raw: str) -> set[str]:
+    """Every password in a database URL, as it is and as it may be written in one."""
+    url = database_url(raw)
+    if url is None:
+        return set()
+    found = {str(url.password or "")}
+    for name, values in url.query.items():
+        if re.search("pass|pwd|secret", name, re.I):
+            found |= {values} if isinstance(values, str) else set(values)
+    found |= {form for word in found for form in (quote(word, safe=""), quote_plus(word))}
+    with suppress(ValueError):
+        found.add(urlsplit(raw).password or "")
+    return found
 
 
 def settings_schema() -> dict[str, Any]:

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from order_sync.cli.schemas import DOCUMENTS, WITHOUT_DOCUMENT, schema_of
+from order_sync.cli.schemas import DOCUMENTS, ENVELOPE, WITHOUT_DOCUMENT, schema_of
+from order_sync.cli.session import Session
 from order_sync.profile import DEFAULT_PROFILE
 from tests.documents import check_document
 from tests.test_docs import generate
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-ENVELOPE = ["schema_version", "command", "exit_code", "error"]
 
 
 def snapshot(name):
@@ -54,7 +54,7 @@ def test_every_schema_is_one_and_every_document_begins_alike(every_schema):
     Draft202012Validator.check_schema(every_schema)
     *documents, _ = every_schema["anyOf"]
     for document in documents:
-        assert list(document["properties"])[: len(ENVELOPE)] == ENVELOPE
+        assert tuple(document["properties"])[: len(ENVELOPE)] == ENVELOPE
         assert document["required"] == list(document["properties"])
 
 
@@ -103,3 +103,49 @@ def test_written_settings_are_what_the_schema_of_settings_says(run, folder):
     Draft202012Validator(schema).validate(settings)
     wrong = {"environments": {"prod": {"monday": {"bord_id": "1"}}}}
     assert not Draft202012Validator(schema).is_valid(settings | wrong)
+
+
+# How a command ends ------------------------------------------------------------------------------
+
+
+def test_ctrl_c_ends_with_a_document_too(run, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("order_sync.planning.make_plan", interrupted)
+    ended = run("plan", "--output", "json")
+    assert ended.exit_code == ended.document["exit_code"] == 130
+    assert ended.document["error"]["code"] == "interrupted"
+
+
+def test_an_error_nobody_expected_is_a_document_too(run, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("order_sync.planning.make_plan", broken)
+    ended = run("plan", "--output", "json")
+    assert ended.exit_code == 1
+    assert ended.document["error"]["message"] == "unexpected RuntimeError: odd"
+
+
+def test_a_person_who_says_no_ends_with_a_document_too(run, write_csv, monkeypatch):
+    orders = str(write_csv("JOO-1,JOHNNIE O,M01,WHITE,4755,12,7"))
+    assert run("load", orders).exit_code == 0
+    monkeypatch.setattr("order_sync.cli.session.Session.confirm", lambda *_: False)
+    ended = run("load", orders, "--output", "json")
+    assert ended.exit_code == 1
+    error = ended.document["error"]
+    assert (error["code"], error["message"]) == ("declined", "nothing was loaded")
+
+
+def test_a_command_prints_one_document_whatever_happens_after_it(capsys):
+    session = Session("batches", json=True)
+
+    def told_and_broken():
+        session.result({"batches": []})
+        raise RuntimeError("after the document")
+
+    assert session.run(told_and_broken) == 1
+    shown = capsys.readouterr()
+    assert check_document(shown.out)["batches"] == []
+    assert "after the document" in shown.err

@@ -35,7 +35,7 @@ class Problem:
 class Envelope:
     """What every document begins with; the fields of its command stand beside these."""
 
-    schema_version: int
+    schema_version: int  # grows when a field goes or means something else
     command: str  # as it is typed
     exit_code: int  # what the process ends with
     error: Problem | None  # null: the command came to its end

@@ -1,11 +1,15 @@
 """JSON Schemas of the documents: the envelope of `output.py` around the fields of each command.
 
-They allow fields they do not name, as readers should: documents only ever grow.
+They allow fields they do not name, as readers should: documents only ever grow. What a field means
+stands beside it where it is declared, and is taken from there.
 """
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -41,6 +45,7 @@ DOCUMENTS: dict[str, tuple[type, ...]] = {
 # Commands whose result is none of these, and what they print instead.
 WITHOUT_DOCUMENT = {"schema": "a JSON Schema"}
 
+ENVELOPE = tuple(one.name for one in fields(Envelope))  # what every document begins with
 _DIALECT = GenerateJsonSchema.schema_dialect
 _DEFS = "#/$defs/"
 Schema = dict[str, Any]
@@ -55,8 +60,46 @@ class _Generate(GenerateJsonSchema):
     def default_schema(self, schema: Any) -> Schema:
         return self.generate_inner(schema["schema"])
 
+    def dataclass_schema(self, schema: Any) -> Schema:
+        found = super().dataclass_schema(schema)
+        for name, meaning in meanings(schema["cls"]).items():
+            if name in found["properties"]:
+                found["properties"][name]["description"] = meaning
+        return found
+
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the base's
         return False
+
+
+def meanings(kind: type) -> dict[str, str]:
+    """What the comments in the source say about the fields of a dataclass.
+
+    A field is explained behind itself, or in the lines above it. Without the source: nothing.
+    """
+    found: dict[str, str] = {}
+    above: list[str] = []
+    for line in _source(kind):
+        if alone := re.match(r"    # (.*)", line):
+            above.append(alone[1])
+            continue
+        if named := re.match(r"    (\w+): [^#]*(?:  # (.*))?$", line):
+            meaning = named[2] or " ".join(above)
+            found |= {named[1]: _in_json(meaning)} if meaning else {}
+        above = []
+    return found
+
+
+def _in_json(meaning: str) -> str:
+    for python, written in (("None", "null"), ("True", "true"), ("False", "false")):
+        meaning = re.sub(rf"\b{python}\b", written, meaning)
+    return meaning
+
+
+def _source(kind: type) -> list[str]:
+    try:
+        return inspect.getsource(kind).splitlines()
+    except OSError:
+        return []
 
 
 def schema_of(commands: Iterable[str]) -> Schema:
@@ -94,32 +137,34 @@ def _resolved(schema: Schema, defs: Schema) -> Schema:
 
 def _document(command: str, envelope: Schema, body: Schema) -> Schema:
     """The fields of the envelope and those of a command, in one object."""
-    properties = {**envelope["properties"], "command": {"const": command}, **body["properties"]}
     return {
         "type": "object",
         "title": body["title"],
         "description": body["description"],
-        "properties": {**properties, "schema_version": {"const": SCHEMA_VERSION}},
-        "required": list(properties),
+        **_fields({**_begin(command, envelope), **body["properties"]}),
     }
 
 
 def _error(command: str | None, envelope: Schema) -> Schema:
     """A command that ended before it had a result; None: any command."""
-    properties: Schema = {
-        **envelope["properties"],
-        "schema_version": {"const": SCHEMA_VERSION},
-        "error": {"$ref": f"{_DEFS}Problem"},
-    }
-    if command is not None:
-        properties["command"] = {"const": command}
     return {
         "type": "object",
         "title": "Error",
         "description": "The command ended before it had a result.",
-        "properties": properties,
-        "required": list(properties),
+        **_fields({**_begin(command, envelope), "error": {"$ref": f"{_DEFS}Problem"}}),
     }
+
+
+def _begin(command: str | None, envelope: Schema) -> Schema:
+    """What a document of a command begins with."""
+    fields: Schema = envelope["properties"]
+    version = fields["schema_version"] | {"const": SCHEMA_VERSION}
+    name = fields["command"] | ({} if command is None else {"const": command})
+    return {**fields, "schema_version": version, "command": name}
+
+
+def _fields(properties: Schema) -> Schema:
+    return {"properties": properties, "required": list(properties)}
 
 
 def _used(variants: Iterable[Schema], defs: Schema) -> Schema:
