@@ -158,7 +158,9 @@ def test_in_json_mode_an_error_is_a_document_too(run, command):
     ids=" ".join,
 )  # fmt: skip
 def test_json_output_is_one_document_with_a_schema_version(run, command):
-    assert run(*command, "-o", "json").document["schema_version"] == 1
+    document = run(*command, "-o", "json").document
+    assert document["schema_version"] == 1
+    assert document["error"] is None
 
 
 def test_an_unexpected_error_is_one_line_and_exits_1(run, monkeypatch):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -216,3 +218,17 @@ def test_a_mistake_in_the_settings_is_told_in_the_form_the_environment_asks_for(
     (error,) = lines_of(ended.err)
     assert (ended.exit_code, ended.out) == (2, "")
     assert len(error["problems"]) == 1
+
+
+def test_what_the_thread_of_the_database_tells_names_its_run(run, board, load, folder, monkeypatch):
+    """A batch is left open, as by a kill: the next run closes it in a transaction."""
+    load(GOOD)
+    run("sync")
+    with closing(sqlite3.connect(folder / "order-sync.db")) as db, db:
+        db.execute("UPDATE MON_BatchProcessing SET status = 'PROMOTED', end_time = NULL")
+    monkeypatch.setenv("ORDER_SYNC_LOG__FORMAT", "json")
+    monkeypatch.setenv("ORDER_SYNC_LOG__LEVEL", "warning")
+    ended = run("sync", "--output", "json")
+    (line,) = lines_of(ended.err)
+    assert (line["event"], line["batches"]) == ("an earlier run died", 1)
+    assert (line["run_id"], line["board_id"]) == (ended.document["run_id"], board.id)

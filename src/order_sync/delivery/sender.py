@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import structlog
 from sqlalchemy import Connection
-from structlog.contextvars import bound_contextvars
 
 from order_sync.db import runs
 from order_sync.db.runs import RequestRef
@@ -46,12 +45,6 @@ class Sender:
         await self._send(cargo, body, request)
 
     async def _send(self, cargo: Cargo, body: bytes | None, request: RequestRef | None) -> None:
-        with bound_contextvars(**_about(cargo)):
-            await self._send_bound(cargo, body, request)
-
-    async def _send_bound(
-        self, cargo: Cargo, body: bytes | None, request: RequestRef | None
-    ) -> None:
         held = _row_ids(cargo)
         self._d.held |= held
         try:
@@ -270,11 +263,6 @@ def _row_ids(cargo: Cargo) -> set[tuple[Unit, int]]:
     if isinstance(cargo, RowCargo):
         return {(cargo.unit, row.stg_id) for row in cargo.rows}
     return set()
-
-
-def _about(cargo: Cargo) -> dict[str, str]:
-    """What lines of the log are about while a document is on its way."""
-    return {} if cargo.batch_id is None else {"batch_id": cargo.batch_id}
 
 
 def _log_answer(cargo: Cargo, request: RequestRef, answer: Answer) -> None:
