@@ -37,7 +37,7 @@ def test_defaults(load, tmp_path):
     assert monday.api_version == "2026-10"
     assert (monday.send_window_s, monday.server_limit_s, monday.read_lag_s) == (5, 60, 30)
     assert (monday.concurrency, monday.batch_size, monday.max_attempts) == (4, 15, 4)
-    assert (settings.log.level, settings.log.format) == ("info", "text")
+    assert (settings.log.level, settings.log.format) == ("info", "auto")
     assert settings.notices == ()
 
 

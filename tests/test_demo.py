@@ -20,6 +20,7 @@ from order_sync.cli import main
 from order_sync.demo import compare, count_board, demo_world, run_demo
 from order_sync.outcome import RefusedOrder
 from order_sync.progress import Silent
+from tests.documents import check_document
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_no_setting_from_outside_reaches_the_demo(tmp_path):
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    document = json.loads(done.stdout)
+    document = check_document(done.stdout, 0)
     assert document["ok"] is True
     assert document["on_board"]["groups"]["GREYSON CLOTHIERS 2025 FALL"] == [69, 264]
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import structlog
+
 from order_sync.board_run import hold_board, read_call, recover, stopped_by_signals
 from order_sync.config import Settings
 from order_sync.connection import connected, open_board
@@ -39,6 +41,8 @@ from order_sync.rules.order import OrderLine
 from order_sync.rules.reading_back import held_line, held_order
 from order_sync.rules.states import RunState
 from order_sync.rules.values import size_key
+
+log = structlog.get_logger()
 
 CHUNK = 200  # orders written in one transaction
 
@@ -79,6 +83,7 @@ class AdoptReport:
     calls: int = 0
     message: str = ""  # why it stopped early, if it did
     hint: str = ""
+    error_code: str = ""  # of that reason
 
 
 def run_adopt(
@@ -133,12 +138,17 @@ class _Adoption:
         except SyncError as error:
             with suppress(SyncError):
                 self._close(RunState.STOPPED, error.exit_code, error.message)
+            log.info("run ended", exit_code=int(error.exit_code), error_code=error.code)
             raise
         except BaseException:
             self._close(RunState.FAILED, ExitCode.UNEXPECTED, None)
             raise
         report = self.report
         self._close(run_state(report.exit_code), report.exit_code, report.message or None)
+        log.info(
+            "run ended", exit_code=int(report.exit_code), error_code=report.error_code or None,
+            seconds=round(report.seconds, 1),
+        )  # fmt: skip
         return report
 
     def _saw_read(self, kind: str, answer: Answer) -> None:
@@ -337,7 +347,7 @@ class _Adoption:
         stop = d.stopping
         if stop is not None:
             report.exit_code = stop.exit_code
-            report.message, report.hint = stop.message, stop.hint
+            report.message, report.hint, report.error_code = stop.message, stop.hint, stop.code
         elif report.twice or report.in_doubt:
             report.exit_code = ExitCode.ROWS_LEFT
 

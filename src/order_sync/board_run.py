@@ -50,7 +50,9 @@ def hold_board(
         database.run(lambda conn: ensure_tables(conn, tables))
         with board_lock(database, board_id):
             run = database.run(lambda conn: runs.start_run(conn, *asked))
-            with structlog.contextvars.bound_contextvars(run_id=run.run_id), many_objects():
+            about = structlog.contextvars.bound_contextvars(run_id=run.run_id, board_id=board_id)
+            with about, many_objects():
+                log.info("run started", command=command)
                 return work(database, tables, run)
     except LockHeld as error:
         exit_code, message = int(error.exit_code), error.message

@@ -55,7 +55,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class OnBoard:
+class BoardCount:
     """What was counted on the board, not in our tables."""
 
     orders: int
@@ -72,7 +72,7 @@ class DemoReport:
     first: RunReport
     second: RunReport
     repeated: int  # mutations of the second sync, as the sandbox counted them
-    on_board: OnBoard
+    on_board: BoardCount
     differences: tuple[str, ...]
 
     @property
@@ -159,14 +159,14 @@ def _write_settings(folder: Path, api_url: str, board_id: str) -> Settings:
     return load_settings(config=config, env="dev", environ={}, cwd=folder)
 
 
-def count_board(sandbox: Sandbox, board_id: str) -> OnBoard:
+def count_board(sandbox: Sandbox, board_id: str) -> BoardCount:
     """Count items and subitems where they stand: on the board."""
     orders: Counter[str] = Counter()
     lines: Counter[str] = Counter()
     for item in sandbox.items(board_id):
         orders[item.group_title] += 1
         lines[item.group_title] += len(item.subitems)
-    return OnBoard(
+    return BoardCount(
         orders=orders.total(),
         size_lines=lines.total(),
         groups={title: (count, lines[title]) for title, count in orders.items()},
@@ -197,7 +197,7 @@ def compare(
     promised: frozenset[tuple[str, str]],
     first: RunReport,
     repeated: int,
-    on_board: OnBoard,
+    on_board: BoardCount,
 ) -> Iterator[str]:
     """Every difference between what happened and what the sample promises."""
     greyson = expected["greyson"]

@@ -101,11 +101,12 @@ class PlanCost:
     minutes: float  # under the account's limits
     bound_by: str  # what makes it take that long
     calls_per_day: int | None = None  # of the account; None: monday.com does not tell
+    # Part of the account's calls of a day, 0.0 to 1.0 and more; None: as above.
+    share_of_day: float | None = field(init=False, default=None)
 
-    @property
-    def share_of_day(self) -> float | None:
-        """Part of the account's calls of a day, 0.0 to 1.0 and more."""
-        return self.calls / self.calls_per_day if self.calls_per_day else None
+    def __post_init__(self) -> None:
+        share = self.calls / self.calls_per_day if self.calls_per_day else None
+        object.__setattr__(self, "share_of_day", share)
 
 
 @dataclass(frozen=True)
@@ -180,3 +181,4 @@ class RunReport:
     notices: tuple[str, ...] = ()
     message: str = ""  # why it stopped early, if it did
     hint: str = ""
+    error_code: str = ""  # of that reason

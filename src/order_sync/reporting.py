@@ -121,7 +121,7 @@ def judge(report: RunReport, stop: SyncError | None) -> None:
     elif report.refused or report.in_doubt or report.pending:
         report.exit_code = ExitCode.ROWS_LEFT
     if stop is not None:
-        report.message, report.hint = stop.message, stop.hint
+        report.message, report.hint, report.error_code = stop.message, stop.hint, stop.code
 
 
 def run_state(code: ExitCode) -> RunState:

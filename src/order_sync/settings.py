@@ -6,9 +6,11 @@ A token appears in no printed form of any of these.
 from __future__ import annotations
 
 import ipaddress
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from pydantic import (
     BaseModel,
@@ -154,8 +156,10 @@ class LogSettings(_Section):
         Field(description="debug, info, warning or error"),
     ] = "info"
     format: Annotated[
-        Literal["text", "json"], Field(description="text, or one JSON object per line")
-    ] = "text"
+        Literal["auto", "console", "text", "json"],
+        Field(description="console (for people), text (plain lines) or json (one object per line);"
+              " auto: console on a terminal, else text"),
+    ] = "auto"  # fmt: skip
 
 
 class FileSettings(_Section):
@@ -183,6 +187,13 @@ class Settings(FileSettings):
     def is_production(self) -> bool:
         """Whether the board's name must be the one in the settings."""
         return self.environment == "prod"
+
+    def secrets(self) -> dict[str, str]:
+        """Texts no log may show, and what stands for each: the token, and database passwords."""
+        hidden = dict.fromkeys(_passwords(self.database.url) | _passwords(self.source.url), "***")
+        if self.monday.token is not None:
+            hidden[self.monday.token.get_secret_value()] = "[token]"
+        return {text: instead for text, instead in hidden.items() if text}
 
     def require_board(self) -> str:
         """The board's id.
@@ -228,9 +239,35 @@ def safe_url(url: str) -> str:
     return parsed.render_as_string(hide_password=True)
 
 
+def _passwords(raw: str) -> set[str]:
+    """Every password in a database URL, as it is and as it may be written in one."""
+    url = database_url(raw)
+    if url is None:
+        return set()
+    found = {str(url.password or "")}
+    for name, values in url.query.items():
+        if re.search("pass|pwd|secret", name, re.I):
+            found |= {values} if isinstance(values, str) else set(values)
+    found |= {form for word in found for form in (quote(word, safe=""), quote_plus(word))}
+    with suppress(ValueError):
+        found.add(urlsplit(raw).password or "")
+    return found
+
+
 def settings_schema() -> dict[str, Any]:
-    """JSON Schema of order-sync.toml without its environments, for editors."""
-    return FileSettings.model_json_schema()
+    """JSON Schema of order-sync.toml, for editors."""
+    schema = FileSettings.model_json_schema()
+    one = {key: value for key, value in schema.items() if key != "$defs"}
+    one |= {"title": "Environment", "description": "Settings that only hold in one environment."}
+    schema["$defs"]["Environment"] = one
+    properties = schema["properties"] | {
+        "environments": {
+            "type": "object",
+            "description": "settings of one environment each, chosen with --env",
+            "additionalProperties": {"$ref": "#/$defs/Environment"},
+        }
+    }
+    return schema | {"title": "order-sync.toml", "properties": properties}
 
 
 def _is_loopback(host: str) -> bool:

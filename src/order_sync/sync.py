@@ -135,7 +135,6 @@ class _Run:
     notices: list[str] = field(default_factory=list)
 
     async def go(self) -> RunReport:
-        log.info("run started", command=self.order.command, board_id=self.run.board_id)
         try:
             async with connected(
                 self.order.settings, self._saw_read, costs=self._costs(),
@@ -145,11 +144,16 @@ class _Run:
                     report = await self._work(client)
         except SyncError as error:
             self._finish_stopped(error)
+            log.info("run ended", exit_code=int(error.exit_code), error_code=error.code)
             raise
         except BaseException:
             self._close_run(RunState.FAILED, {"exit_code": int(ExitCode.UNEXPECTED)})
             raise
-        log.info("run ended", exit_code=int(report.exit_code), seconds=round(report.seconds, 1))
+        log.info(
+            "run ended", exit_code=int(report.exit_code), error_code=report.error_code or None,
+            seconds=round(report.seconds, 1), refused=len(report.refused),
+            in_doubt=report.in_doubt, pending=report.pending,
+        )  # fmt: skip
         return report
 
     async def _work(self, client: MondayClient) -> RunReport:
@@ -286,7 +290,9 @@ class _Run:
             await crew.deliverer.deliver(batch_ids)
         except SyncError as error:
             d.stop(error)
-        await d.write(self._close_round, crew.detector, found, batch_ids, d.stopping)
+        ended = await d.write(self._close_round, crew.detector, found, batch_ids, d.stopping)
+        for batch_id, state in ended.items():
+            log.info("batch ended", batch_id=batch_id, status=state)
 
     def _guard(self, survey: Survey, detector: Detector) -> bool:
         """Stop before the first write when more would happen, or something else, than was meant.
@@ -320,8 +326,12 @@ class _Run:
     def _close_round(
         self, conn: Connection, detector: Detector, found: Detection, batch_ids: list[str],
         stopping: SyncError | None,
-    ) -> None:  # fmt: skip
-        """Source hashes advance only for orders all of whose parts are acknowledged."""
+    ) -> dict[str, BatchState]:  # fmt: skip
+        """Source hashes advance only for orders all of whose parts are acknowledged.
+
+        Returns:
+            How each batch has ended.
+        """
         tables, board_id = self.tables, self.run.board_id
         keys = [action.order.order_key for action in found.actions]
         there = known.known_orders(conn, tables, board_id, keys, self.order.mapping)
@@ -336,10 +346,8 @@ class _Run:
         if stopping is None:
             detector.keep_mark(conn, found)
         paused = stopping is not None and stopping.exit_code is ExitCode.PAUSED
-        for batch_id in batch_ids:
-            batches.close_batch(
-                conn, tables, batch_id, stopped=BatchState.PAUSED if paused else None
-            )
+        stopped = BatchState.PAUSED if paused else None
+        return {b: batches.close_batch(conn, tables, b, stopped=stopped) for b in batch_ids}
 
     def _report(self, conn: Connection, d: Delivery, settler: Settler) -> RunReport:
         """Count the rows, decide the exit code, close the run."""

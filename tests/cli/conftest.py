@@ -11,6 +11,7 @@ import pytest
 
 from order_sync import cli
 from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer
+from tests.documents import check_document, wants_json
 
 HEADER = "AAG ORDER NUMBER,CUSTOMER NAME,CUSTOMER STYLE,CUSTOMER COLOUR DESCRIPTION,PO NUMBER,S,M"
 ORDER_HEADER = HEADER + ",AAG SEASON,CUSTOMER SEASON,ORDER TYPE,UNIT OF MEASURE"
@@ -59,14 +60,17 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(capsys):
-    """Run a command; stdin is no terminal."""
+    """Run a command; stdin is no terminal, and every document is what its schema says."""
 
     def run(*argv):
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             cli.main(list(argv))
         captured = capsys.readouterr()
-        return Ended(ended.value.code or 0, captured.out, captured.err)
+        code = ended.value.code or 0
+        if captured.out and wants_json(argv) and argv[0] != "schema":
+            check_document(captured.out, code)
+        return Ended(code, captured.out, captured.err)
 
     return run
 

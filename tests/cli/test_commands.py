@@ -16,12 +16,12 @@ from order_sync.errors import Unreachable
 
 COMMANDS = [
     "demo", "init", "check", "load", "db", "plan", "sync", "retry", "adopt", "status", "batches",
-    "errors", "explain", "sandbox",
+    "errors", "explain", "sandbox", "schema",
 ]  # fmt: skip
 LEAVES = [
     ["demo"], ["init"], ["check"], ["load"], ["db", "upgrade"], ["plan"], ["sync"], ["retry"],
     ["adopt"], ["status"], ["batches"], ["errors", "list"], ["errors", "show"],
-    ["errors", "resolve"], ["explain"], ["sandbox"],
+    ["errors", "resolve"], ["explain"], ["sandbox"], ["schema"],
 ]  # fmt: skip
 READ_ONLY = [
     ["plan"], ["sync", "--dry-run"], ["status"], ["batches"], ["check"],
@@ -158,7 +158,9 @@ def test_in_json_mode_an_error_is_a_document_too(run, command):
     ids=" ".join,
 )  # fmt: skip
 def test_json_output_is_one_document_with_a_schema_version(run, command):
-    assert run(*command, "-o", "json").document["schema_version"] == 1
+    document = run(*command, "-o", "json").document
+    assert document["schema_version"] == 1
+    assert document["error"] is None
 
 
 def test_an_unexpected_error_is_one_line_and_exits_1(run, monkeypatch):

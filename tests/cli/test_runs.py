@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.documents import check_document
+
 from .conftest import GOOD, OTHER, TOKEN
 
 BAD = "JOO-2,JOHNNIE O,M01,WHITE,4755,-3,,2025 FALL,,RECEIVED,PCE"
@@ -196,7 +198,10 @@ def test_sigterm_ends_a_sync_with_143_and_the_next_run_completes_it(
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 143, err
-    assert json.loads(out)["exit_code"] == 143
+    # A run that was stopped tells both: what it did until then, and what stopped it.
+    document = check_document(out, 143)
+    assert document["error"]["code"] == document["error_code"] == "interrupted"
+    assert 0 < document["orders_created"] <= 200
     assert run("sync").exit_code == 0
     names = [item.name for item in board.items()]
     assert len(names) == len(set(names)) == 200

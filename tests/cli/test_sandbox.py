@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.documents import check_document
+
 from .conftest import SAMPLE
 
 COMMAND = Path(sys.executable).parent / "order-sync"
@@ -38,14 +40,16 @@ def read_document(process):
         assert line, process.stderr.read()
         lines += line
         if line == "}\n":
-            return json.loads(lines)
+            return check_document(lines)
 
 
 def order_sync(settings, *argv):
-    return subprocess.run(
+    done = subprocess.run(
         [COMMAND, *argv, "-o", "json"], env=os.environ | settings, check=False, timeout=120,
         capture_output=True, text=True,
     )  # fmt: skip
+    check_document(done.stdout, done.returncode)
+    return done
 
 
 def test_the_first_line_is_the_address():

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.documents import check_document, wants_json
 from tests.standin.databases import Databases
 from tests.standin.layouts import order_board, size_board
 from tests.standin.server import StandIn, running
@@ -172,7 +173,10 @@ class Place:
         return self.started[-1]
 
     def run(self, *arguments: str, **more: str) -> Done:
-        return self.start(*arguments, **more).done()
+        done = self.start(*arguments, **more).done()
+        if done.out and wants_json(arguments):
+            check_document(done.out, done.code)
+        return done
 
     def sync(self, *arguments: str, code: int | Sequence[int] = 0, **more: str) -> Done:
         done = self.run("sync", "--yes", *arguments, **more)

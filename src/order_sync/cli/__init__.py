@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from order_sync import __version__
-from order_sync.cli import adopt, dashboard, demo, errors, explain, looking, runs, sandbox, setup
+from order_sync.cli import (
+    adopt,
+    dashboard,
+    demo,
+    errors,
+    explain,
+    looking,
+    runs,
+    sandbox,
+    schema,
+    setup,
+)
 
 app = typer.Typer(
     name="order-sync",
@@ -37,7 +48,7 @@ def _top(
     pass
 
 
-for commands in (demo, setup, looking, dashboard, errors, explain, adopt, runs, sandbox):
+for commands in (demo, setup, looking, dashboard, errors, explain, adopt, runs, sandbox, schema):
     commands.add_to(app)
 
 

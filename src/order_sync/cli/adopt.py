@@ -11,7 +11,7 @@ import typer
 
 from order_sync.cli.command import command
 from order_sync.cli.progress import watched
-from order_sync.cli.session import Session
+from order_sync.cli.session import Session, stop_of
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def adopt(
     from order_sync.cli.show_adopt import adopt_parts
 
     settings, profile = session.settings, session.profile
-    with watched() as progress:
+    with watched(logged=session.logs_json) as progress:
         report = run_adopt(settings, profile, session.filters, progress, fill_keys=write_keys)
-    session.result(asdict(report), *adopt_parts(report))
+    session.result(asdict(report), *adopt_parts(report), error=stop_of(report))
     return int(report.exit_code)

@@ -36,6 +36,7 @@ def dashboard(
     ] = False,
 ) -> int:  # fmt: skip
     """Serve the monitoring pages until Ctrl-C."""
+    from order_sync.cli.documents import DashboardDocument
     from order_sync.dashboard import create_app, serve
     from order_sync.dashboard.access import Access, is_loopback, new_token
 
@@ -50,7 +51,7 @@ def dashboard(
         elif token is not None:
             lines.append("Whoever has this address may act; without the token they may look.")
         lines.append("Ctrl-C ends it.")
-        session.result({"address": address, "url": shown}, "\n".join(lines))
+        session.result(DashboardDocument(address, shown), "\n".join(lines))
         sys.stdout.flush()
 
     with session.reading() as database:

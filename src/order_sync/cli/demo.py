@@ -17,6 +17,7 @@ from order_sync.cli.session import Session
 from order_sync.errors import ExitCode
 
 if TYPE_CHECKING:
+    from order_sync.cli.show_demo import DemoDocument
     from order_sync.demo import DemoReport, World
 
 Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535,
@@ -39,14 +40,17 @@ def demo(
     from order_sync.demo import demo_world, run_demo
 
     with demo_world(port) as world:
-        with watched() as progress:
+        with watched(logged=session.logs_json) as progress:
             report = run_demo(world, progress)
-        session.result(_document(report, world), *demo_parts(report, world, kept=keep))
+        code = 0 if report.ok else 1
+        session.result(
+            _document(report, world), *demo_parts(report, world, kept=keep), exit_code=code
+        )
         if keep:
             _wait_for_ctrl_c()
     if keep:
         session.say(f"the sandbox has ended, {world.folder} is removed")
-    return 0 if report.ok else 1
+    return code
 
 
 def _wait_for_ctrl_c() -> None:
@@ -58,16 +62,18 @@ def _wait_for_ctrl_c() -> None:
         return
 
 
-def _document(report: DemoReport, world: World) -> dict[str, object]:
-    return {
-        "ok": report.ok,
-        "differences": report.differences,
-        "on_board": report.on_board,
-        "loaded": report.loaded,
-        "plan": report.plan,
-        "first": report.first,
-        "second": report.second,
-        "repeated_mutations": report.repeated,
-        "folder": str(world.folder),
-        "board_url": world.board_url,
-    }
+def _document(report: DemoReport, world: World) -> DemoDocument:
+    from order_sync.cli.show_demo import DemoDocument
+
+    return DemoDocument(
+        ok=report.ok,
+        differences=report.differences,
+        on_board=report.on_board,
+        loaded=report.loaded,
+        plan=report.plan,
+        first=report.first,
+        second=report.second,
+        repeated_mutations=report.repeated,
+        folder=str(world.folder),
+        board_url=world.board_url,
+    )

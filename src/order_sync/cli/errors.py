@@ -63,6 +63,7 @@ def errors_list(
     ] = None,
 ) -> None:  # fmt: skip
     """Refused orders that are still open, counted and one by one."""
+    from order_sync.cli.documents import ErrorsDocument
     from order_sync.cli.show_errors import error_list_parts
     from order_sync.db import reports
 
@@ -77,12 +78,7 @@ def errors_list(
         names = filters.customer_keys(session.profile)
         found = [error for error in found if key_part(error.customer) in names]
     groups = reports.group_errors(found, group_by)
-    document = {
-        "group_by": group_by,
-        "groups": groups,
-        "errors": found[:limit],
-        "total": len(found),
-    }
+    document = ErrorsDocument(group_by, groups, errors=found[:limit], total=len(found))
     shown = found[: limit or SHOWN_TO_PEOPLE]
     session.result(document, *error_list_parts(groups, shown, len(found), group_by))
 
@@ -129,6 +125,7 @@ def errors_resolve(
     ] = None,
 ) -> int:  # fmt: skip
     """Decide about refused orders that wait for a person."""
+    from order_sync.cli.documents import ResolvedDocument
     from order_sync.cli.show_errors import resolved_parts
     from order_sync.db import resolving
     from order_sync.db.engine import Database, board_lock
@@ -147,8 +144,7 @@ def errors_resolve(
     )
     found = read_tables(session, lambda conn, t: resolving.find(conn, t, board_id, choice))
     if not _agreed(session, choice, found):
-        session.say("nothing was resolved")
-        return 1
+        return session.declined("nothing was resolved")
     keys = frozenset(order.order_key for order in found)
     tables = build_tables(session.profile)
     with (
@@ -158,7 +154,7 @@ def errors_resolve(
         done = database.run(
             lambda conn: resolving.resolve(conn, tables, session.profile, board_id, choice, keys)
         )
-    document = {"resolution": as_, "by": choice.by, "note": choice.note, "orders": done}
+    document = ResolvedDocument(as_, by=choice.by, note=choice.note, orders=done)
     session.result(document, *resolved_parts(choice, done))
     return 0
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +43,7 @@ def check(
     """See whether a sync could run, and what to do if not."""
     from order_sync.board_export import refuse_existing
     from order_sync.checks import Export, exit_code_of, run_checks
+    from order_sync.cli.documents import CheckDocument
     from order_sync.cli.show_state import check_parts
 
     if export_board is not None and not force:
@@ -52,13 +52,13 @@ def check(
     export = None if export_board is None else Export(export_board, replace=force)
     rows = run_checks(lambda: session.settings, lambda: session.profile, may_add, export)
     code = exit_code_of(rows)
-    document = {"ok": code == 0, "exit_code": int(code), "checks": [asdict(row) for row in rows]}
-    session.result(document, *check_parts(rows))
+    session.result(CheckDocument(code == 0, int(code), rows), *check_parts(rows))
     return int(code)
 
 
 def status(session: Session) -> None:
     """Last runs, what is on the board, in hand and refused."""
+    from order_sync.cli.documents import StatusDocument
     from order_sync.cli.show_state import status_parts
     from order_sync.db import reports
 
@@ -69,27 +69,26 @@ def status(session: Session) -> None:
         return tuple(look(conn, tables, board_id=board_id) for look in looks)
 
     runs, on_board, staged, errors = read_tables(session, read)
-    session.result(
-        {
-            "board_id": board_id,
-            "runs": runs,
-            "on_board": on_board,
-            "staged": staged,
-            "open_errors": errors,
-            "in_doubt": reports.in_doubt(staged),
-        },
-        *status_parts(runs, on_board, staged, errors),
+    document = StatusDocument(
+        board_id=board_id,
+        runs=runs,
+        on_board=on_board,
+        staged=staged,
+        open_errors=errors,
+        in_doubt=reports.in_doubt(staged),
     )
+    session.result(document, *status_parts(runs, on_board, staged, errors))
 
 
 def batches(session: Session) -> None:
     """The latest 20 batches with their milestones."""
+    from order_sync.cli.documents import BatchesDocument
     from order_sync.cli.show_state import batch_parts
     from order_sync.db import reports
 
     board_id = session.settings.monday.board_id
     found = read_tables(session, lambda conn, t: reports.batches(conn, t, board_id=board_id))
-    session.result({"batches": found}, *batch_parts(found))
+    session.result(BatchesDocument(found), *batch_parts(found))
 
 
 def read_tables(session: Session, look: Any) -> Any:

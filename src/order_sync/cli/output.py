@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,6 +19,26 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1  # of every JSON document; grows when a name in one changes its meaning
 _PIPE_WIDTH = 200  # columns of a table nobody's window bounds
 _LONGEST_CELL = 80  # characters of a cell that does not wrap
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a command ended as it did."""
+
+    code: str  # never renamed
+    message: str  # what is wrong
+    hint: str = ""  # what to do
+    problems: tuple[str, ...] = ()  # every mistake, one line each, where several were found
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What every document begins with; the fields of its command stand beside these."""
+
+    schema_version: int  # grows when a field goes or means something else
+    command: str  # as it is typed
+    exit_code: int  # what the process ends with
+    error: Problem | None  # null: the command came to its end
 
 
 def console(stream: TextIO) -> Console:

@@ -16,14 +16,22 @@ from order_sync.progress import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
+    from structlog.stdlib import BoundLogger
 
 LINE_EVERY_S = 10.0
 
 
 @contextmanager
-def watched(stream: TextIO | None = None) -> Iterator[Progress]:
-    """Progress of one run, on stderr unless another stream is given."""
+def watched(stream: TextIO | None = None, *, logged: bool = False) -> Iterator[Progress]:
+    """Progress of one run, on stderr unless another stream is given.
+
+    Args:
+        logged: as lines of the log, which programs read.
+    """
     out = sys.stderr if stream is None else stream
+    if logged:
+        yield LogProgress(out)
+        return
     if not out.isatty():
         yield LineProgress(out)
         return
@@ -45,6 +53,13 @@ def watched(stream: TextIO | None = None) -> Iterator[Progress]:
     )
     with Bar(*columns, console=console(out), transient=True) as bar:
         yield BarProgress(bar)
+
+
+def _log() -> BoundLogger:
+    import structlog
+
+    logger: BoundLogger = structlog.get_logger()
+    return logger
 
 
 def _until(seconds: float) -> str:
@@ -130,3 +145,11 @@ class LineProgress:
             print(text, file=self._out, flush=True)
         except BrokenPipeError:
             leave_quietly(self._out)
+
+
+class LogProgress(LineProgress):
+    """The same as lines of the log."""
+
+    def _tell(self, text: str) -> None:
+        self._told_at = self._clock()
+        _log().info("progress", text=text, rows_done=self._done, rows=self._total)

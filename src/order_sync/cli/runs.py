@@ -14,7 +14,7 @@ import typer
 from order_sync.cli.command import command
 from order_sync.cli.kestra import speak_kestra, tell_plan, tell_report
 from order_sync.cli.progress import watched
-from order_sync.cli.session import Session
+from order_sync.cli.session import Session, stop_of
 from order_sync.errors import ConfigError
 from order_sync.progress import Progress, Silent
 from order_sync.rules.filters import Filters
@@ -98,10 +98,8 @@ def _plan(
     if session.kestra:
         tell_plan(made, out)
         return 0
-    share = made.cost.share_of_day
-    document = asdict(made) | {"cost": asdict(made.cost) | {"share_of_day": share}}
     session.result(
-        document, *plan_parts(made, diff=diff, out=out, filtered=session.filters != Filters())
+        asdict(made), *plan_parts(made, diff=diff, out=out, filtered=session.filters != Filters())
     )
     return 0
 
@@ -180,9 +178,9 @@ def _run(
     if session.kestra:
         tell_report(session, report)
     else:
-        session.result(asdict(report), *report_parts(report))
+        session.result(asdict(report), *report_parts(report), error=stop_of(report))
     return int(report.exit_code)
 
 
 def _watched(session: Session) -> AbstractContextManager[Progress]:
-    return nullcontext(Silent()) if session.kestra else watched()
+    return nullcontext(Silent()) if session.kestra else watched(logged=session.logs_json)

@@ -19,6 +19,7 @@ from order_sync.cli.session import Session
 from order_sync.errors import ConfigError, LockHeld
 
 if TYPE_CHECKING:
+    from order_sync.cli.documents import SandboxDocument
     from order_sync.sandbox import DescribedBoard, Fault, Sandbox, SandboxOptions
     from order_sync.sandbox.boards import Board
 
@@ -176,7 +177,7 @@ def _boards(
     with started.changing():
         if started.account.boards:
             if described:
-                session.say("note: the boards that were kept are served, not those of --board")
+                session.note("the boards that were kept are served, not those of --board")
         elif described:
             for one in described:
                 started.add_board(one)
@@ -201,11 +202,12 @@ def _offer(started: Sandbox, boards: list[Board], customers: list[str]) -> None:
 
 
 def _list_faults(session: Session) -> int:
+    from order_sync.cli.documents import FaultsDocument
     from order_sync.cli.output import table
     from order_sync.sandbox import available_faults
 
     faults = available_faults()
-    session.result({"faults": faults}, table(["Fault", "What happens"], faults.items()))
+    session.result(FaultsDocument(faults), table(["Fault", "What happens"], faults.items()))
     return 0
 
 
@@ -235,15 +237,15 @@ class Place:
     def _url(self, board: Board) -> str:
         return f"{self.address}/boards/{board.id}"
 
-    def document(self) -> dict[str, object]:
-        return {
-            "address": self.address,
-            "board_url": self._url(self.boards[0]),
-            "boards": [
-                {"id": one.id, "name": one.name, "url": self._url(one)} for one in self.boards
-            ],
-            "settings": self.settings,
-        }
+    def document(self) -> SandboxDocument:
+        from order_sync.cli.documents import SandboxDocument, ServedBoard
+
+        return SandboxDocument(
+            address=self.address,
+            board_url=self._url(self.boards[0]),
+            boards=[ServedBoard(one.id, one.name, self._url(one)) for one in self.boards],
+            settings=self.settings,
+        )
 
     def text(self) -> str:
         boards = "\n".join(f"{one.name}: {self._url(one)}" for one in self.boards)

@@ -9,22 +9,28 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from order_sync.cli.output import console, safe, write_json
+from order_sync.cli.output import Problem, console, safe, write_json
 from order_sync.errors import ExitCode, SyncError
 from order_sync.rules.filters import Filters
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from rich.console import Console, RenderableType
+    from structlog.stdlib import BoundLogger
 
+    from order_sync.adoption import AdoptReport
     from order_sync.config import Settings
     from order_sync.db.engine import Database
+    from order_sync.logs import Style
+    from order_sync.outcome import RunReport
     from order_sync.rules.mapping import Mapping as Profile
 
 
@@ -40,11 +46,16 @@ class Session:
     config: Path | None = None
     verbose: bool = False
     filters: Filters = field(default_factory=Filters)
+    logs_json: bool = field(default=False, init=False)  # stderr is one JSON object a line
+    _answered: bool = field(default=False, init=False)  # the JSON document is printed
 
     def run(self, body: Callable[[], int | None]) -> int:
         """The exit code of `body`; whatever it raises becomes a message and a code."""
         try:
-            self._set_up_logs("info" if self.verbose else "warning", "text")
+            # A mistake in the settings is told in the form that the environment asks for.
+            is_json = os.environ.get("ORDER_SYNC_LOG__FORMAT", "").strip() == "json"
+            level = "info" if self.verbose else "warning"
+            self._set_up_logs(level, "json" if is_json else "auto")
             return int(body() or ExitCode.DONE)
         except SyncError as error:
             return self._fail(
@@ -57,12 +68,13 @@ class Session:
         except (typer.Exit, typer.Abort):
             raise
         except KeyboardInterrupt:
-            self.err.print("interrupted", style="bold")
+            self._answer(ExitCode.INTERRUPTED, Problem("interrupted", "interrupted"))
+            self.say("interrupted", style="bold")
             self._tell_kestra("interrupted", "interrupted", "", ExitCode.INTERRUPTED)
             return ExitCode.INTERRUPTED
         except Exception as error:
             if self.verbose:
-                traceback.print_exc(file=sys.stderr)
+                self._show_traceback()
             lines = str(error).strip().splitlines() or [""]
             return self._fail(
                 "unexpected",
@@ -79,10 +91,13 @@ class Session:
         problems: tuple[str, ...] = (),
         exit_code: ExitCode = ExitCode.UNEXPECTED,
     ) -> int:
-        if self.json:
-            error = {"code": code, "message": message, "hint": hint, "problems": problems}
-            write_json({"error": error})
+        self._answer(exit_code, Problem(code, message, hint, problems))
         self._tell_kestra(code, message, hint, exit_code)
+        if self.logs_json:
+            self._log.error(
+                message, error_code=code, hint=hint, problems=problems, exit_code=int(exit_code)
+            )
+            return exit_code
         self.say(f"error: {message}", style="bold red")
         for problem in problems:
             if problem != message:
@@ -90,6 +105,12 @@ class Session:
         if hint:
             self.say(f"  do: {hint}", style="cyan")
         return exit_code
+
+    def _show_traceback(self) -> None:
+        if self.logs_json:
+            self._log.exception("unexpected")
+        else:
+            traceback.print_exc(file=sys.stderr)
 
     def _tell_kestra(self, code: str, message: str, hint: str, exit_code: ExitCode) -> None:
         if self.kestra:
@@ -109,7 +130,7 @@ class Session:
         )
         self._set_up_logs(self._level(settings), settings.log.format, settings)
         for notice in settings.notices:
-            self.say(f"note: {notice}", style="yellow")
+            self.note(notice)
         return settings
 
     @cached_property
@@ -130,11 +151,11 @@ class Session:
             return settings.log.level
         return "warning" if self.kestra or sys.stderr.isatty() else "info"
 
-    def _set_up_logs(self, level: str, style: Any, settings: Settings | None = None) -> None:
+    def _set_up_logs(self, level: str, style: Style, settings: Settings | None = None) -> None:
         from order_sync.logs import setup_logs
 
-        token = settings.monday.token if settings is not None else None
-        setup_logs(level, style, secret=token.get_secret_value() if token else None)
+        self.logs_json = style == "json"
+        setup_logs(level, style, secrets=None if settings is None else settings.secrets())
 
     @contextmanager
     def reading(self) -> Iterator[Database]:
@@ -155,13 +176,41 @@ class Session:
         return console(sys.stderr)
 
     def say(self, text: str, *, style: str | None = None) -> None:
-        """A line beside the result, on stderr."""
+        """A line beside the result, on stderr; one of the log where that is read by programs."""
+        if self.logs_json:
+            self._log.info(text)
+            return
         self.err.print(safe(text), style=style, markup=False, soft_wrap=True)
 
-    def result(self, document: Mapping[str, Any], *shown: RenderableType) -> None:
-        """What the command found out: `document` for programs, `shown` for people."""
+    def note(self, text: str) -> None:
+        """Something odd that is no error, on stderr."""
+        if self.logs_json:
+            self._log.warning(text)
+        else:
+            self.say(f"note: {text}", style="yellow")
+
+    @property
+    def _log(self) -> BoundLogger:
+        import structlog
+
+        logger: BoundLogger = structlog.get_logger()
+        return logger
+
+    def result(
+        self, document: Mapping[str, Any] | DataclassInstance, *shown: RenderableType,
+        exit_code: int = 0, error: Problem | None = None,
+    ) -> None:  # fmt: skip
+        """What the command found out: `document` for programs, `shown` for people.
+
+        Args:
+            document: as `cli/schemas.py` describes it, or a mapping of the same fields.
+            exit_code: what the command ends with, unless the document says it.
+            error: why it was stopped amid its work, if it was.
+        """
         if self.json:
-            write_json({"command": self.name, **document})
+            if not isinstance(document, Mapping):
+                document = {one.name: getattr(document, one.name) for one in fields(document)}
+            self._answer(exit_code, error, document)
             return
         for part in shown:
             # What is to be copied comes without line breaks of ours.
@@ -169,8 +218,33 @@ class Session:
             if hasattr(part, "add_row"):
                 self.out.print()
 
+    def _answer(
+        self,
+        exit_code: int,
+        error: Problem | None,
+        document: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Print the one document of this command; what happens after it only has an exit code."""
+        if self.json and not self._answered:
+            self._answered = True
+            outer = {"command": self.name, "exit_code": int(exit_code), "error": error}
+            write_json({**outer, **document})
+
+    def declined(self, outcome: str) -> int:
+        """The exit code after a person has said no; `outcome` is what became of it."""
+        self._answer(ExitCode.UNEXPECTED, Problem("declined", outcome))
+        self.say(outcome)
+        return ExitCode.UNEXPECTED
+
     def confirm(self, question: str) -> bool:
         """Whether to go on; without a terminal, or with --yes, nobody is asked."""
         if self.yes or not sys.stdin.isatty():
             return True
         return typer.confirm(question, default=False, err=True)
+
+
+def stop_of(report: RunReport | AdoptReport) -> Problem | None:
+    """Why a run was stopped amid its work; None when it came to its end."""
+    if not report.message:
+        return None
+    return Problem(report.error_code, report.message, report.hint)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import shlex
 from contextlib import closing
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -54,6 +53,7 @@ def init(
     ] = False,
 ) -> None:
     """Write an order-sync.toml with every setting explained."""
+    from order_sync.cli.documents import InitDocument
     from order_sync.cli.show_setup import init_parts
     from order_sync.config import CONFIG_FILE, find_config
     from order_sync.starter_settings import Known, write_settings
@@ -63,7 +63,7 @@ def init(
     option = "" if find_config(Path.cwd()) == file else f" --config {shlex.quote(str(file))}"
     commands = [f"order-sync {name}{option}" for name in ("check", "load FILE", "plan")]
     session.result(
-        {"path": str(file), "next": commands},
+        InitDocument(path=str(file), next=commands),
         *init_parts(file, commands, has_board=board_id is not None),
     )
 
@@ -92,20 +92,20 @@ def load(
     settings = session.settings
     orders = open_orders(file, session.profile, sheet=sheet)
     for notice in orders.notices:
-        session.say(f"note: {notice}", style="yellow")
+        session.note(notice)
     if mode is Mode.REPLACE:
         present = loading.rows_present(settings)
         question = f"{settings.source.table} holds {present:,} rows. Replace them?"
         if present and not session.confirm(question):
-            session.say("nothing was loaded")
-            return 1
+            return session.declined("nothing was loaded")
     report = loading.load(settings, session.profile, orders, loading.LoadMode(mode.value))
-    session.result(asdict(report), *load_parts(report))
+    session.result(report, *load_parts(report))
     return 0
 
 
 def db_upgrade(session: Session) -> None:
     """Create missing tables and columns. Never drops data."""
+    from order_sync.cli.documents import UpgradeDocument
     from order_sync.cli.show_setup import upgrade_parts
     from order_sync.db.engine import Database
     from order_sync.db.schema import SCHEMA_VERSION, build_tables
@@ -115,11 +115,11 @@ def db_upgrade(session: Session) -> None:
     tables = build_tables(session.profile)
     with closing(Database(settings.database.url)) as database:
         found = database.run(lambda conn: upgrade(conn, tables))
-    document = {
-        "was_current": found.is_current,
-        "from_version": found.version,
-        "to_version": SCHEMA_VERSION,
-        "created_tables": found.missing_tables,
-        "added_columns": [".".join(place) for place in found.missing_columns],
-    }
+    document = UpgradeDocument(
+        was_current=found.is_current,
+        from_version=found.version,
+        to_version=SCHEMA_VERSION,
+        created_tables=found.missing_tables,
+        added_columns=[".".join(place) for place in found.missing_columns],
+    )
     session.result(document, *upgrade_parts(found, settings.database.safe_url))

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from order_sync.cli.output import table
 from order_sync.cli.show_runs import counted, refused_parts
 from order_sync.cli.show_state import line
-from order_sync.demo import SHOWN_GROUP, DemoReport, World
+from order_sync.demo import SHOWN_GROUP, BoardCount, DemoReport, World
+from order_sync.loading import LoadReport
+from order_sync.outcome import Plan, RunReport
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,6 +41,22 @@ _LOOKS = (
         "SELECT order_key, event, at FROM MON_OrderEvents",
     ),
 )
+
+
+@dataclass(frozen=True)
+class DemoDocument:
+    """What the demo did."""
+
+    ok: bool  # everything is as the sample says
+    differences: tuple[str, ...]
+    on_board: BoardCount
+    loaded: LoadReport
+    plan: Plan
+    first: RunReport
+    second: RunReport
+    repeated_mutations: int  # of the second sync
+    folder: str  # holds settings and tables until the demo ends
+    board_url: str
 
 
 def demo_parts(report: DemoReport, world: World, *, kept: bool) -> Iterator[RenderableType]:

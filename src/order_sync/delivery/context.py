@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -83,9 +84,13 @@ class Delivery:
         self.gate.close(why)
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Blocking `work` in the database's thread, so that the event loop never waits."""
+        """Blocking `work` in the database's thread, so that the event loop never waits.
+
+        What its logs are about goes with it.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: work(*args, **kwargs))
+        context = copy_context()
+        return await loop.run_in_executor(self._thread, lambda: context.run(work, *args, **kwargs))
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

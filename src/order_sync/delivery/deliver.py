@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 
 from sqlalchemy import Connection
+from structlog.contextvars import bound_contextvars
 
 from order_sync.db import batches, events, promotion, refused, staging
 from order_sync.db.events import OrderEvent
@@ -128,10 +129,11 @@ class Deliverer:
 
     async def _batch(self, batch_id: str) -> None:
         d = self._d
-        await self._send_unit(Unit.ITEM, batch_id)
-        await d.write(self._after_items, batch_id)
-        await self._send_unit(Unit.SUBITEM, batch_id)
-        await d.write(self._after_lines, batch_id)
+        with bound_contextvars(batch_id=batch_id):
+            await self._send_unit(Unit.ITEM, batch_id)
+            await d.write(self._after_items, batch_id)
+            await self._send_unit(Unit.SUBITEM, batch_id)
+            await d.write(self._after_lines, batch_id)
 
     async def _send_unit(self, unit: Unit, batch_id: str) -> None:
         """Send the rows of one unit until none is ready."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from dataclasses import replace
 
+import structlog
 from sqlalchemy import Connection
 
 from order_sync.db import runs
@@ -18,6 +20,8 @@ from order_sync.monday.answers import Answer, Done, Refused, RowOutcome, Unknown
 from order_sync.monday.lookup import read_items
 from order_sync.rules.retry import NO_ANSWER, NO_CONNECTION, ErrorRule, Remedy, backoff
 from order_sync.rules.states import Event, RequestState
+
+log = structlog.get_logger()
 
 REPEATS = 10  # a document turned away so often by limits waits for a later run
 
@@ -102,6 +106,7 @@ class Sender:
         if answer.replayed and isinstance(cargo, RowCargo):
             answer = await self._read_back(answer)
         await d.write(self._record, cargo, current, answer, event)
+        _log_answer(cargo, current, answer)
         if isinstance(cargo, RowCargo):
             for stg_id, (tries, hint) in cargo.waits.items():
                 pause = backoff(tries, d.rng, hint)
@@ -258,6 +263,26 @@ def _row_ids(cargo: Cargo) -> set[tuple[Unit, int]]:
     if isinstance(cargo, RowCargo):
         return {(cargo.unit, row.stg_id) for row in cargo.rows}
     return set()
+
+
+def _log_answer(cargo: Cargo, request: RequestRef, answer: Answer) -> None:
+    """What became of a request, without anything that was in it."""
+    unknown = sum(isinstance(outcome, Unknown) for outcome in answer.outcomes)
+    away = answer.not_executed is not None
+    what = "answer lost" if unknown else "request turned away" if away else "request answered"
+    log.log(
+        logging.WARNING if unknown else logging.INFO if away else logging.DEBUG,
+        what,
+        kind=cargo.document.kind.value,
+        request_id=request.request_id,
+        send_no=request.send_no,
+        rows=cargo.document.aliases,
+        error_code=None if answer.problem is None else answer.problem.code,
+        http_status=answer.http_status or None,
+        duration_ms=round(answer.duration_s * 1000, 1),
+        cost=None if answer.complexity is None else answer.complexity.query,
+        monday_request_id=answer.request_id or None,
+    )
 
 
 def _stop_for(rule: ErrorRule, answer: Answer) -> SyncError | None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import orjson
+import structlog
 from sqlalchemy import Connection
+from structlog.contextvars import bound_contextvars
 
 from order_sync.db import engine, events, groups, refused, runs, staging
 from order_sync.db.events import OrderEvent
@@ -32,6 +34,8 @@ from order_sync.monday.lookup import read_items
 from order_sync.rules.batching import halved
 from order_sync.rules.states import Event, RequestState, RowState
 from order_sync.rules.values import key_part
+
+log = structlog.get_logger()
 
 KEY_LIFE = timedelta(minutes=25)  # monday.com forgets an idempotency key after 30 minutes
 TRIES = 3  # failed look-ups after which the doubt is left to a later run
@@ -84,7 +88,9 @@ class Settler:
                 continue
             self.busy = True
             try:
-                await self._settle(doubt)
+                with bound_contextvars(batch_id=doubt.batch_id):
+                    await self._settle(doubt)
+                    log.info("doubt settled", kind=doubt.kind, request_id=doubt.request.request_id)
             except StaleFence:
                 raise  # another run has the board now
             except SyncError as error:

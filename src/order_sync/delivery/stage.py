@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
+import structlog
 from sqlalchemy import Connection
+from structlog.contextvars import bound_contextvars
 
 from order_sync.db import batches, engine, events, refused, staging
 from order_sync.db.events import OrderEvent
@@ -22,6 +24,8 @@ from order_sync.rules.order import RefusedRow
 from order_sync.rules.states import BatchState, Operation, RowState
 from order_sync.rules.values import key_part
 
+log = structlog.get_logger()
+
 AT_ONCE = 2_000  # order lines whose rows are in memory together
 _NO_ATTEMPTS: dict[str, Any] = {"stg_attempts": 0, "stg_travel_limit": None}
 Carried = dict[tuple[str, str | None], StagedRow]
@@ -35,10 +39,15 @@ async def stage(delivery: Delivery, found: Detection) -> list[str]:
     by_customer: dict[str, list[OrderAction]] = {}
     for action in found.actions:
         by_customer.setdefault(action.order.customer, []).append(action)
-    return [
-        await d.write(_stage_batch, d, customer, actions, carried)
-        for customer, actions in by_customer.items()
-    ]
+    batch_ids = []
+    for customer, actions in by_customer.items():
+        batch_id = await d.write(_stage_batch, d, customer, actions, carried)
+        log.info(
+            "batch staged", batch_id=batch_id, orders=len(actions),
+            size_lines=sum(len(action.lines) for action in actions),
+        )  # fmt: skip
+        batch_ids.append(batch_id)
+    return batch_ids
 
 
 def _store_refusals(conn: Connection, d: Delivery, found: Detection) -> None:
@@ -112,8 +121,9 @@ def _stage_batch(
     batch_id = batches.open_batch(conn, d.tables, d.run, customer, "FULL_BATCH")
     made = _Rows(d, batch_id, customer, carried, engine.now(conn))
     last = 0
-    for some in staging.chunks(actions, AT_ONCE):
-        last = _stage_some(conn, d, batch_id, some, made, last)
+    with bound_contextvars(batch_id=batch_id):
+        for some in staging.chunks(actions, AT_ONCE):
+            last = _stage_some(conn, d, batch_id, some, made, last)
     batches.reach(conn, d.tables, batch_id, BatchState.STAGING_LOADED)
     return batch_id
 

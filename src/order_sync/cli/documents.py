@@ -1,0 +1,201 @@
+"""What commands print for programs, besides what a run or a plan is already.
+
+`output.Envelope` goes around each of these. The fields of a document are only ever added to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from order_sync.checks import CheckRow
+from order_sync.db.biography import Carrier, Happening, HeldItem, HeldLine, Standing
+from order_sync.db.reports import (
+    BatchSummary,
+    ErrorGroup,
+    ErrorSummary,
+    OnBoard,
+    OpenErrors,
+    RunSummary,
+    StagedCount,
+)
+from order_sync.db.resolving import ResolvedOrder
+from order_sync.db.staging import Unit
+from order_sync.rules.resolutions import GroupBy, Resolution
+
+
+@dataclass(frozen=True)
+class InitDocument:
+    """Where the settings were written."""
+
+    path: str  # of the file
+    next: list[str]  # commands to go on with
+
+
+@dataclass(frozen=True)
+class UpgradeDocument:
+    """What an upgrade of the tables changed."""
+
+    was_current: bool  # true: nothing had to be changed
+    from_version: int | None  # of the tables; null: there were none
+    to_version: int
+    created_tables: tuple[str, ...]
+    added_columns: list[str]  # TABLE.COLUMN
+
+
+@dataclass(frozen=True)
+class CheckDocument:
+    """Whether a sync could run."""
+
+    ok: bool  # no check failed
+    exit_code: int  # what a sync would end with
+    checks: list[CheckRow]
+
+
+@dataclass(frozen=True)
+class StatusDocument:
+    """Where everything stands."""
+
+    board_id: str | None  # null: none is set, and all boards are told
+    runs: list[RunSummary]  # the latest, newest first
+    on_board: list[OnBoard]
+    staged: list[StagedCount]
+    open_errors: list[OpenErrors]
+    in_doubt: int  # staged rows whose outcome is unknown
+
+
+@dataclass(frozen=True)
+class BatchesDocument:
+    """The latest batches."""
+
+    batches: list[BatchSummary]  # newest first
+
+
+@dataclass(frozen=True)
+class ErrorsDocument:
+    """Refused rows."""
+
+    group_by: GroupBy
+    groups: list[ErrorGroup]  # most rows first
+    errors: list[ErrorSummary]  # as many as --limit says
+    total: int  # rows there are
+
+
+@dataclass(frozen=True)
+class ShownError:
+    """Everything about one refusal."""
+
+    summary: ErrorSummary
+    item_name: str | None
+    group_name: str | None
+    http_status: int | None
+    run_id: str
+    batch_id: str | None
+    request_id: str | None
+    payload: Any  # what the board was asked for
+    original: Any  # the source row as it was read; several rows: a list of them
+
+
+@dataclass(frozen=True)
+class OrderErrorsDocument:
+    """Every refusal of an order."""
+
+    key: str  # as it was understood
+    errors: list[ShownError]
+
+
+@dataclass(frozen=True)
+class ResolvedDocument:
+    """What a person has decided."""
+
+    resolution: Resolution
+    by: str
+    note: str
+    orders: list[ResolvedOrder]
+
+
+@dataclass(frozen=True)
+class ShownInHand:
+    """A staged row that is not at its end."""
+
+    unit: Unit
+    size_key: str  # "" for the order line
+    operation: str
+    change: str | None
+    state: str
+    item_id: str | None  # of the item or subitem, once known
+    fields: Any  # list of what is written
+    attempts: int
+    next_try_at: datetime | None
+    run_id: str
+    batch_id: str
+    request_id: str | None
+    staged_at: datetime
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything the state tables know of one order line on one board."""
+
+    board_id: str
+    order_key: str
+    item_id: str | None  # null: the board is not known to hold it
+    group: str | None
+    is_acknowledged: bool  # monday.com has acknowledged all of it
+    size_lines: int  # on the board
+    in_doubt: int  # rows whose outcome is unknown
+    waiting: int  # other rows in hand
+    refused: tuple[str, ...]  # codes of the open refusals, of size lines too
+    last_event_at: datetime | None
+    standing: Standing
+    item: HeldItem | None
+    lines: tuple[HeldLine, ...]
+    in_hand: tuple[ShownInHand, ...]
+    events: tuple[Happening, ...]  # oldest first, the newest of all there are
+    events_in_all: int
+    requests: tuple[Carrier, ...]  # oldest first, the newest of all there are
+    requests_in_all: int
+    errors: tuple[ShownError, ...]  # oldest first, closed ones too
+
+
+@dataclass(frozen=True)
+class StoriesDocument:
+    """The story of every order line of an order."""
+
+    key: str  # as it was understood
+    orders: list[Story]
+
+
+@dataclass(frozen=True)
+class ServedBoard:
+    """A board of the sandbox."""
+
+    id: str
+    name: str
+    url: str  # its page
+
+
+@dataclass(frozen=True)
+class SandboxDocument:
+    """Where the sandbox answers; printed as soon as it does."""
+
+    address: str
+    board_url: str  # page of the first board
+    boards: list[ServedBoard]
+    settings: dict[str, str]  # environment variables that lead order-sync to the first board
+
+
+@dataclass(frozen=True)
+class DashboardDocument:
+    """Where the monitoring pages are; printed as soon as they answer."""
+
+    address: str
+    url: str  # to open; with the token, if there is one
+
+
+@dataclass(frozen=True)
+class FaultsDocument:
+    """The faults the sandbox has (--list-faults)."""
+
+    faults: dict[str, str]  # name -> what happens
