@@ -5,6 +5,7 @@ Everything is checked at once; a token appears in no message and in no printed f
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping as Dict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from order_sync.errors import ConfigError
+from order_sync.private_files import open_to_all
 from order_sync.profile import is_path
 from order_sync.settings import (
     DEFAULT_DATABASE,
@@ -196,6 +198,11 @@ class _Loader:
             return
         if token:
             self._keep_token(monday, token, f"{origin}: {path}")
+            if open_to_all(path):
+                self._notices.append(
+                    f"{path} holds the token, and every user of this machine can read it: "
+                    f"chmod 600 {shlex.quote(str(path))}"
+                )
         else:
             self._problems.append(f"{origin}: {path}: is empty")
 
