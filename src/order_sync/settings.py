@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from order_sync.database_url import shown
 from order_sync.errors import ConfigError
 from order_sync.profile import DEFAULT_PROFILE
 
@@ -213,7 +214,7 @@ def safe_url(url: str) -> str:
     parsed = database_url(url)
     if parsed is None:
         return "(not a database URL)"
-    return parsed.render_as_string(hide_password=True)
+    return shown(parsed)
 
 
 def settings_schema() -> dict[str, Any]:
