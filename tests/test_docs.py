@@ -98,14 +98,19 @@ def test_every_setting_is_described(model: type):
 # Commands, settings, links ------------------------------------------------------------------------
 
 
+CALL = re.compile(r"""(?P<before>^|[\s=&;('"])(?:[\w./-]*/)?(?P<call>order-sync [a-z].*)""")
+
+
 def commands_in(page: Path) -> Iterator[str]:
     """Every line that calls order-sync, in code blocks and in the running text."""
     text = page.read_text(encoding="utf-8")
     for block in BLOCK.finditer(text):
         for line in block["code"].splitlines():
-            call = line.strip().removeprefix("$ ")
-            if call.startswith(("order-sync ", ".venv/bin/order-sync ")):
-                yield call
+            if found := CALL.search(line):
+                quote = found["before"] if found["before"] in ("'", '"') else None
+                call = found["call"].partition(quote)[0] if quote else found["call"]
+                # What a shell makes of the rest of its line is not the command's.
+                yield re.split(r" (?:\|\|?|&&|[12]?>|\$\{\w+:\+)", call)[0]
     yield from re.findall(r"`(order-sync [^`\n]+)`", prose(page))
 
 
