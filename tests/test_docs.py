@@ -42,7 +42,10 @@ def _generator() -> ModuleType:
 generate = _generator()
 PAGES = [
     *generate.documents(),
-    *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(
+        ROOT / name
+        for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+    ),
     *PACKAGE.rglob("*.md"),
 ]
 BLOCK = re.compile(r"^ *```(?P<language>\w*)\n(?P<code>.*?)^ *```", re.M | re.S)

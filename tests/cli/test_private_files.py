@@ -131,3 +131,18 @@ def test_a_token_file_behind_a_closed_folder_is_no_matter(told, open_folder):
     closed = open_folder / "closed"
     closed.mkdir(0o700)
     assert told(closed / "token", 0o644) == []
+
+
+def test_a_password_in_settings_everybody_can_read_is_told(run, monkeypatch, open_folder):
+    settings = open_folder / "order-sync.toml"
+    settings.write_text('[source]\nurl = "postgresql://me:Wq3-hidden@127.0.0.1:1/orders"\n')
+    settings.chmod(0o644)
+    (line,) = run("status", "--config", str(settings)).err.splitlines()
+    assert line.startswith("note: ")
+    assert f"chmod 600 {settings}" in line
+    assert "Wq3" not in line
+    settings.chmod(0o600)
+    assert run("status", "--config", str(settings)).err == ""
+    settings.chmod(0o644)
+    monkeypatch.setenv("ORDER_SYNC_SOURCE__URL", "postgresql://me:Wq3-hidden@127.0.0.1:1/orders")
+    assert run("status", "--config", str(settings)).err == ""
