@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import make_url
 
 from order_sync import cli
+from order_sync.database_url import HIDDEN
 from order_sync.db.dialects.base import unreachable
 from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer
 from order_sync.settings import safe_url
@@ -177,7 +178,7 @@ def test_an_error_nobody_expected_is_told_without_its_secrets(run, monkeypatch, 
     ended = run(*line.split())
     said = ended.out + ended.err
     assert ended.exit_code == 1
-    assert "odd header [token] for postgresql://me:***@nowhere.invalid/orders" in said
+    assert f"odd header [token] for postgresql://me:{HIDDEN}@nowhere.invalid/orders" in said
     assert not any(shows(said, secret) for secret in (TOKEN, PASSWORD, "Ab7Qz9Lk2"))
     assert ("Traceback" in said) == ("-v" in line)
 
@@ -214,7 +215,10 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(
 @pytest.mark.parametrize(
     ("url", "seen"),
     [
-        (f"mssql://me:{IN_URL}@there/orders?Pwd={IN_URL}", "mssql://me:***@there/orders?Pwd=***"),
+        (
+            f"mssql://me:{IN_URL}@there/orders?Pwd={IN_URL}",
+            f"mssql://me:{HIDDEN}@there/orders?Pwd={HIDDEN}",
+        ),
         ("postgresql://there/o?passfile=p", "postgresql://there/o?passfile=p"),
         ("postgresql://there/o?sslpassword=a", "postgresql://there/o?sslpassword=***"),
     ],
