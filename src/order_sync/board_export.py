@@ -11,6 +11,7 @@ from typing import Any
 
 from order_sync.errors import ConfigError
 from order_sync.monday.board import BoardColumn, BoardGroup, BoardInfo, Label
+from order_sync.private_files import open_private
 
 _NO_NAME = "board"  # the stand-in wants one
 
@@ -73,7 +74,7 @@ def write_description(path: Path, board: BoardInfo, *, replace: bool) -> None:
     """
     text = json.dumps(board_description(board), indent=2, ensure_ascii=False)
     try:
-        with path.open("w" if replace else "x", encoding="utf-8") as file:
+        with open_private(path, "w" if replace else "x") as file:
             file.write(f"{text}\n")
     except FileExistsError:
         refuse_existing(path)

@@ -5,6 +5,7 @@ Everything is checked at once; a token appears in no message and in no printed f
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping as Dict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from order_sync.errors import ConfigError
+from order_sync.private_files import open_to_all
 from order_sync.profile import is_path
 from order_sync.settings import (
     DEFAULT_DATABASE,
@@ -196,8 +198,16 @@ class _Loader:
             return
         if token:
             self._keep_token(monday, token, f"{origin}: {path}")
+            self._tell_if_open(path, "the token")
         else:
             self._problems.append(f"{origin}: {path}: is empty")
+
+    def _tell_if_open(self, path: Path, secret: str) -> None:
+        if open_to_all(path):
+            self._notices.append(
+                f"{path} holds {secret}, and every user of this machine can read it: "
+                f"chmod 600 {shlex.quote(str(path))}"
+            )
 
     def _keep_token(self, monday: dict[str, Any], token: str, origin: str) -> None:
         if token.isascii() and token.isprintable() and " " not in token:
@@ -252,6 +262,8 @@ class _Loader:
             self._wrong(place, "must name a file: what the board holds may not be forgotten")
         elif not Path(url.database).parent.is_dir():
             self._wrong(place, f"the folder {Path(url.database).parent} does not exist: create it")
+        if url is not None and url.password and place not in self._origins and self._path:
+            self._tell_if_open(self._path, "the password of a database")
 
     def _validated(self, merged: dict[str, Any], environment: str) -> Settings | None:
         try:

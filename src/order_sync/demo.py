@@ -23,6 +23,7 @@ from order_sync.order_files import open_orders
 from order_sync.order_files.columns import OrderFile
 from order_sync.outcome import Plan, RunReport
 from order_sync.planning import make_plan
+from order_sync.private_files import open_private
 from order_sync.profile import DEFAULT_PROFILE, load_profile
 from order_sync.progress import Progress
 from order_sync.rules.filters import Filters
@@ -145,7 +146,8 @@ def _sample(name: str) -> bytes:
 
 def _write_settings(folder: Path, api_url: str, board_id: str) -> Settings:
     """The settings as a file, so that `--config` works on the demo while it is kept."""
-    (folder / _TOKEN_FILE).write_text(_TOKEN, encoding="utf-8")
+    with open_private(folder / _TOKEN_FILE) as file:
+        file.write(_TOKEN)
     config = folder / CONFIG_FILE
     config.write_text(
         "[monday]\n"

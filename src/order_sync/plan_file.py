@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from order_sync.errors import BoardMismatch, ConfigError
 from order_sync.monday.columns import BoardMap
 from order_sync.outcome import PlannedOrder
+from order_sync.private_files import open_private
 from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import Mapping
 
@@ -92,7 +93,9 @@ def write_plan(path: Path, filters: Filters, basis: PlanBasis) -> None:
     }
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+        beside.unlink(missing_ok=True)  # a container gives a process the number of a dead one
+        with open_private(beside) as file:
+            file.write(json.dumps(content, ensure_ascii=False, indent=1))
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)

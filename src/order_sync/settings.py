@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
 )
 
+from order_sync.database_url import shown
 from order_sync.errors import ConfigError
 from order_sync.profile import DEFAULT_PROFILE
 
@@ -236,7 +237,7 @@ def safe_url(url: str) -> str:
     parsed = database_url(url)
     if parsed is None:
         return "(not a database URL)"
-    return parsed.render_as_string(hide_password=True)
+    return shown(parsed)
 
 
 def _passwords(raw: str) -> set[str]:

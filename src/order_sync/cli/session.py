@@ -75,7 +75,7 @@ class Session:
         except Exception as error:
             if self.verbose:
                 self._show_traceback()
-            lines = str(error).strip().splitlines() or [""]
+            lines = self._without_secrets(str(error)).strip().splitlines() or [""]
             return self._fail(
                 "unexpected",
                 safe(f"unexpected {type(error).__name__}: {lines[0]}"),
@@ -107,16 +107,32 @@ class Session:
         return exit_code
 
     def _show_traceback(self) -> None:
+        told = self._without_secrets(traceback.format_exc())
         if self.logs_json:
-            self._log.exception("unexpected")
+            self._log.error("unexpected", exception=told)
         else:
-            traceback.print_exc(file=sys.stderr)
+            sys.stderr.write(told)
 
     def _tell_kestra(self, code: str, message: str, hint: str, exit_code: ExitCode) -> None:
         if self.kestra:
             from order_sync.cli.kestra import tell_error
 
             tell_error(self, code, message, hint, exit_code)
+
+    def _without_secrets(self, text: str) -> str:
+        """What an exception nobody expected says, without what no library should have told."""
+        from order_sync.database_url import shown, without_secrets
+        from order_sync.settings import database_url
+
+        read: Settings | None = vars(self).get("settings")
+        if read is None:
+            return text
+        if read.monday.token is not None:
+            text = text.replace(read.monday.token.get_secret_value(), "[token]")
+        for raw in (read.database.url, read.source.url):
+            url = database_url(raw)
+            text = text if url is None else without_secrets(text.replace(raw, shown(url)), url)
+        return text
 
     # Settings ---------------------------------------------------------------------------------
 

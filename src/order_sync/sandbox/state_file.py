@@ -1,10 +1,13 @@
 """A file that outlives the sandbox: JSON by key, in SQLite, for one process at a time."""
 
+import os
 import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 FORMAT = 1  # of the rows; raised when older files can no longer be read
+_PRIVATE = 0o600  # whose file this is, and nobody else, may read what stands on the boards
 _APPLICATION = 0x6F735F73  # marks the file as ours, so that no other database is taken for one
 
 
@@ -39,6 +42,8 @@ class StateFile:
             raise StateError(
                 f"the folder {self.path.parent} does not exist", "make it, or name another file"
             )
+        with suppress(OSError):  # it is there, or SQLite says why not
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE))
         try:
             self._db = sqlite3.connect(
                 self.path, timeout=0, isolation_level=None, check_same_thread=False

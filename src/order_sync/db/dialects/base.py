@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, make_ur
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from order_sync.database_url import shown, without_secrets
 from order_sync.errors import LockHeld, Unreachable
 
 BUSY_TIMEOUT_S = 30  # how long a statement waits for a lock
@@ -184,15 +185,13 @@ def quoted(identifier: str) -> str:
 
 def safe_url(url: URL | str) -> str:
     """The URL without its password."""
-    return make_url(url).render_as_string(hide_password=True)
+    return shown(make_url(url))
 
 
 def unreachable(url: URL, error: BaseException, hint: str) -> Unreachable:
     """The database said no, or nothing; its words without the password."""
     said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
-    cause = said.splitlines()[0]
-    if url.password:
-        cause = cause.replace(str(url.password), "***")
+    cause = without_secrets(said.splitlines()[0], url)
     return Unreachable(f"the database {safe_url(url)} cannot be used: {cause}", hint=hint)
 
 

@@ -51,6 +51,7 @@ from order_sync.db.dialects.base import (
     unreachable,
 )
 from order_sync.errors import ConfigError
+from order_sync.private_files import PRIVATE, make_private
 
 ROWS_AT_ONCE = 200  # in one INSERT: a third less time than one by one; more adds nothing
 MOST_PARAMETERS = 32_000  # of a statement: 32,766 at most
@@ -81,6 +82,8 @@ class Sqlite(Dialect):
             name = f"file:{quote(name)}?mode=ro"
 
         def connect() -> sqlite3.Connection:
+            if not in_memory and not read_only:
+                make_private(Path(name))  # its log and its index take the permissions from it
             return sqlite3.connect(
                 name, timeout=BUSY_TIMEOUT_S, check_same_thread=False, uri=name.startswith("file:")
             )
@@ -128,7 +131,7 @@ class Sqlite(Dialect):
         assert path is not None
         safe = re.sub(r"[^A-Za-z0-9_-]", "_", board_id)
         lock_path = Path(path).expanduser().resolve()
-        lock = FileLock(f"{lock_path}.board-{safe}.lock")
+        lock = FileLock(f"{lock_path}.board-{safe}.lock", mode=PRIVATE)
         try:
             lock.acquire(timeout=0)
         except Timeout:
