@@ -51,6 +51,14 @@ _CREATABLE_TYPES = frozenset(
         "mirror",
         "item_id",
         "last_updated",
+        "location",
+        "creation_log",
+        "auto_number",
+        "progress",
+        "button",
+        "integration",
+        "time_tracking",
+        "vote",
     }
 )
 

@@ -19,10 +19,10 @@ from order_sync.sandbox.search import (
     check_ids,
     check_page_limit,
 )
+from order_sync.sandbox.user import USER_EMAIL, USER_ID, USER_NAME
 
 Info = GraphQLResolveInfo[Call]
 
-USER_ID = "71234567"
 ACCOUNT_ID = "9876543"
 
 # Root fields ----------------------------------------------------------------------------------
@@ -120,8 +120,8 @@ def _page(call: Call, page: Page) -> dict[str, Any]:
 def me(call: Call) -> dict[str, Any]:
     return {
         "id": USER_ID,
-        "name": "Sandbox User",
-        "email": "sandbox@example.com",
+        "name": USER_NAME,
+        "email": USER_EMAIL,
         "title": "",
         "url": f"{call.base_url}/users/{USER_ID}",
         "account": account(call),

@@ -22,7 +22,7 @@ from order_sync.sandbox.request_log import RequestLog, RequestRecord
 from order_sync.sandbox.search import Cursors
 
 # Shown for every item anyway, so they are not repeated among its values.
-_NOT_VALUES = frozenset({"name", "subtasks", "item_id", "last_updated"})
+_NOT_VALUES = frozenset({"name", "subtasks", "item_id", "creation_log", "last_updated"})
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Sandbox:
             self.account.touch(item)
 
     def _set(self, item: Item, column: Column, text: str | None) -> None:
-        value: Any = text
+        value: Any = text or None
         if text and column.type == "dropdown":
             value = {"labels": [text]}  # one label, whatever is in its name
         content = parse_value(column, value, create_labels=True)
