@@ -51,4 +51,5 @@ def test_the_public_names_are_these():
         "parse_fault",
         "serve",
         "template_names",
+        "with_settings",
     }

@@ -4,7 +4,7 @@ from order_sync.sandbox.app import create_app
 from order_sync.sandbox.board_files import template_names
 from order_sync.sandbox.errors import ApiError
 from order_sync.sandbox.faults import Fault, available_faults, parse_fault
-from order_sync.sandbox.options import Plan, SandboxOptions
+from order_sync.sandbox.options import Plan, SandboxOptions, with_settings
 from order_sync.sandbox.request_log import RequestRecord
 from order_sync.sandbox.sandbox import GroupView, ItemView, Sandbox
 from order_sync.sandbox.server import SandboxServer, serve
@@ -24,4 +24,5 @@ __all__ = [
     "parse_fault",
     "serve",
     "template_names",
+    "with_settings",
 ]

@@ -9,6 +9,7 @@ from order_sync.sandbox.api import ApiEndpoint
 from order_sync.sandbox.control import control_routes
 from order_sync.sandbox.page import page_routes
 from order_sync.sandbox.sandbox import Sandbox
+from order_sync.sandbox.schema_download import get_schema
 
 
 def create_app(sandbox: Sandbox) -> Starlette:
@@ -19,6 +20,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
 
     routes: list[BaseRoute] = [
         Route("/v2", endpoint, methods=["POST"]),
+        Route("/v2/get_schema", get_schema, methods=["GET"]),
         *control_routes(sandbox),
         *page_routes(sandbox),
     ]

@@ -1,7 +1,7 @@
 """One document being executed: what resolvers may ask for, and what happens between fields."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.sandbox.boards import Account, Item
@@ -34,6 +34,7 @@ class Call:
     points_before: int  # complexity left when the document arrived
     points: int  # its estimated complexity
     position: int = 0  # how many of them have begun
+    formula_columns: set[str] = field(default_factory=set)  # those it has read so far
 
     def step(self, resolve: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """Run one root field of a mutation, or let the fault of this request spoil it."""
@@ -44,10 +45,28 @@ class Call:
         refused = self.fault.refuse_alias(position, self.writes, arguments)
         if refused is not None:
             raise refused
-        outcome = resolve(self, **arguments)
+        self.fault.before_field(position, self.service.account, arguments)
+        outcome = self._written(self.fault, resolve, arguments)
         lost = self.fault.lose_alias(position)
         if lost is not None:
             raise lost
+        return outcome
+
+    def _written(
+        self, fault: Fault, resolve: Callable[..., Any], arguments: Mapping[str, Any]
+    ) -> Any:
+        """Resolve the field; cells the fault wants kept get back what they held."""
+        item = self.service.account.items.get(arguments.get("item_id") or "")
+        before = {} if item is None else dict(item.cells)
+        outcome = resolve(self, **arguments)
+        if item is not None:
+            for column_id in {*before, *item.cells}:
+                if not fault.keeps_cell(item.board, column_id):
+                    continue
+                if column_id in before:
+                    item.cells[column_id] = before[column_id]
+                else:
+                    del item.cells[column_id]
         return outcome
 
     def has_settled(self, item: Item) -> bool:

@@ -208,5 +208,7 @@ class Labels:
     def _take_id(self) -> int:
         if self.kind == "status" and self._next_id == EMPTY_STATUS_ID:
             self._next_id += 1
+        if self.kind == "status" and self._next_id >= STATUS_INDEXES:
+            raise LabelError(f"every index from 0 to {STATUS_INDEXES - 1} was used")
         self._next_id += 1
         return self._next_id - 1

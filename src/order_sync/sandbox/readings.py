@@ -226,7 +226,6 @@ TYPED_FIELDS: dict[str, dict[str, Callable[[Cell], Any]]] = {
         "linked_item_ids": lambda cell: cell.content or [],
     },
     "MirrorValue": {"display_value": lambda _cell: ""},
-    "FormulaValue": {"display_value": lambda _cell: ""},
     "ItemIdValue": {"item_id": lambda cell: cell.item.id},
     "LastUpdatedValue": {"updated_at": lambda cell: iso_time(cell.item.updated_at)},
     "LocationValue": {

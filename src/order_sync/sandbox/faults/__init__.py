@@ -3,15 +3,17 @@
 lost.py     the answer gets lost, comes late or cannot be read
 refused.py  the whole request is refused
 fields.py   one field fails, the rest of the document stands
+meanwhile.py   others change the board just before, or a write changes nothing
 """
 
 from dataclasses import fields as settings_of
 from typing import Any
 
-from order_sync.sandbox.faults import fields, lost, refused
+from order_sync.sandbox.faults import fields, lost, meanwhile, refused
 from order_sync.sandbox.faults.fault import Fault
+from order_sync.sandbox.faults.lost import ServerTimeLimit
 
-__all__ = ["Fault", "available_faults", "make_fault", "parse_fault"]
+__all__ = ["Fault", "ServerTimeLimit", "available_faults", "make_fault", "parse_fault"]
 
 _KINDS: dict[str, type[Fault]] = {
     kind.name: kind
@@ -40,12 +42,17 @@ _KINDS: dict[str, type[Fault]] = {
         refused.InternalError,
         refused.InternalErrorAfterWrite,
         refused.PoisonousRow,
+        refused.NotAllowed,
+        refused.Blocked,
         fields.RateLimitedAlias,
         fields.LockedAlias,
         fields.InternalErrorInAlias,
         fields.InternalErrorInAliasAfterWrite,
         fields.SubitemsLimit,
         fields.ExpiredCursor,
+        meanwhile.ItemDeleted,
+        meanwhile.LabelRemoved,
+        meanwhile.IgnoredWrite,
     )
 }
 
