@@ -363,7 +363,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "errors resolve": (5, 7),
     "explain": (5,),
     "adopt": (3, 4, 5, 6, 7, 143),
-    "sandbox": (),
+    "sandbox": (7,),
 }
 _EXIT_NOTES = {
     "demo": "0 only when exactly the rows the sample marks as bad were refused, else 1.",
@@ -371,7 +371,7 @@ _EXIT_NOTES = {
     "errors resolve": "1 also when you answer no to the question.",
     "adopt": "3 when an order stands twice on the board, or is in doubt.",
     "check": "The code a run would stop with at the first check that fails.",
-    "sandbox": "0 after Ctrl-C.",
+    "sandbox": "0 after Ctrl-C; 7 when another sandbox works with the file of --state.",
 }
 
 

@@ -1,6 +1,7 @@
 """Is everything ready for a run? One row for each thing a run rests on.
 
-Nothing is written, but for the key columns that somebody asked to be added.
+Nothing is written, but for what somebody asked for: the key columns that are to be added, and the
+file that is to hold the board's structure.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
+from order_sync.board_export import write_description
 from order_sync.config import Settings
-from order_sync.connection import connected, open_board
+from order_sync.connection import connected, read_expected_board
 from order_sync.db import source_load
 from order_sync.db.engine import Database
 from order_sync.db.schema import Tables, build_tables
@@ -22,7 +25,7 @@ from order_sync.errors import ExitCode, GuardStopped, SyncError
 from order_sync.guards import is_strange_board, strange_board
 from order_sync.key_columns import add_key_column, missing_key_columns
 from order_sync.monday.board import BoardInfo
-from order_sync.monday.columns import KEY_TITLE, BoardMap
+from order_sync.monday.columns import KEY_TITLE, BoardMap, match_columns
 from order_sync.rules.mapping import Mapping
 
 
@@ -52,6 +55,14 @@ def exit_code_of(rows: list[CheckRow]) -> ExitCode:
     return next(failing, ExitCode.DONE)
 
 
+@dataclass(frozen=True)
+class Export:
+    """A file to write the board's structure to; replace: also when there is one."""
+
+    path: Path
+    replace: bool = False
+
+
 @dataclass
 class _Checks:
     """Looks at one thing after the other; what rests on a failed one is left out."""
@@ -59,7 +70,9 @@ class _Checks:
     settings: Callable[[], Settings]
     profile: Callable[[], Mapping]
     may_add: Callable[[str], bool] | None = None  # asked before key columns are added
+    export: Export | None = None
     rows: list[CheckRow] = field(default_factory=list)
+    info: BoardInfo | None = None  # the board, once it was read
 
     def ok(self, name: str, what: str) -> None:
         self.rows.append(CheckRow(name, Verdict.OK, what))
@@ -92,6 +105,9 @@ class _Checks:
         has_board = self.passes("board", self._board_is_set)
         if profile_fits and has_token and has_board:
             self.passes("board", lambda: self._board(look_at_state=database_fits))
+        if self.export is not None and self.info is not None:
+            export, info = self.export, self.info
+            self.passes("export", lambda: self._export(export, info))
         return self.rows
 
     def _config(self) -> None:
@@ -181,7 +197,18 @@ class _Checks:
     async def _read_board(self) -> tuple[BoardInfo, BoardMap]:
         settings = self.settings()
         async with connected(settings) as client:
-            return await open_board(client, settings, self.profile())
+            info = await read_expected_board(client, settings)
+        self.info = info  # also one that does not fit: that is when a copy of it helps
+        return info, match_columns(self.profile(), info)
+
+    def _export(self, export: Export, board: BoardInfo) -> None:
+        write_description(export.path, board, replace=export.replace)
+        below = board.subitem_board
+        self.ok(
+            "export",
+            f'the structure of "{board.name}" is in {export.path}: {len(board.columns)} columns,'
+            f" {len(below.columns) if below else 0} of the subitem board",
+        )
 
     def _guard_strange_board(self, board: BoardMap, info: BoardInfo) -> None:
         with closing(self._state()) as state:
@@ -198,7 +225,7 @@ class _Checks:
 
 def run_checks(
     settings: Callable[[], Settings], profile: Callable[[], Mapping],
-    may_add: Callable[[str], bool] | None = None,
+    may_add: Callable[[str], bool] | None = None, export: Export | None = None,
 ) -> list[CheckRow]:  # fmt: skip
     """Look at everything a run needs.
 
@@ -207,5 +234,6 @@ def run_checks(
         profile: loads the profile; may raise, and is called more than once.
         may_add: answers a question before missing key columns are added to the board; None:
             they are not added.
+        export: where the board's structure is written; None: nowhere.
     """
-    return _Checks(settings, profile, may_add).run()
+    return _Checks(settings, profile, may_add, export).run()

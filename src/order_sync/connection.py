@@ -56,8 +56,19 @@ async def open_board(
     """Read the board and find the profile's columns on it.
 
     Raises:
+        BoardMismatch: columns that do not fit.
+        ConfigError, BoardMismatch, Unreachable: as `read_expected_board`.
+    """
+    info = await read_expected_board(client, settings)
+    return info, match_columns(mapping, info)
+
+
+async def read_expected_board(client: MondayClient, settings: Settings) -> BoardInfo:
+    """Read the board the settings name.
+
+    Raises:
         ConfigError: production without a board name in the settings.
-        BoardMismatch: another name than in the settings, or columns that do not fit.
+        BoardMismatch: another name than in the settings.
         Unreachable: no answer within `CALLS_AT_START_S`, or the token is refused.
     """
     expected = settings.monday.board_name
@@ -74,7 +85,7 @@ async def open_board(
         )
     if info.items_count is None:
         info = replace(info, items_count=await _has_items(client, info.id))
-    return info, match_columns(mapping, info)
+    return info
 
 
 async def _has_items(client: MondayClient, board_id: str) -> int | None:

@@ -111,9 +111,11 @@ def test_a_change_that_is_taken_back_is_written_back(place, what):
     rows = place.source()
     change(place, **CHANGES[what][0])
     place.sync()
-    rowid = rows[0].pop("rowid")
     columns = ", ".join(f'"{name}" = ?' for name in rows[0])
-    place.query(f"UPDATE ORDERS_UNIFIED SET {columns} WHERE rowid = {rowid}", *rows[0].values())
+    place.query(
+        f'UPDATE ORDERS_UNIFIED SET {columns} WHERE "AAG ORDER NUMBER" = ?',
+        *rows[0].values(), "GRE-1",
+    )  # fmt: skip
 
     place.sync()
 
@@ -167,7 +169,7 @@ def test_a_killed_change_is_finished_by_the_next_run(place, field, write, back):
         died.set()
 
     place.server.faults = [Fault("call", on=field, write=write, hook=die)]
-    assert died.wait(15), f"no {field} was sent"
+    assert died.wait(60), f"no {field} was sent"
     if back:
         change(place, AAG_SEASON="2025 FALL", CUSTOMER_PRICE="12.5", L=10, TOTAL_QTY=11)
         wanted = (NAMES[0], GROUP, {"XS": 1, "L": 10})

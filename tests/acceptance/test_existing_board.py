@@ -155,7 +155,7 @@ def test_an_adopt_that_is_killed_is_simply_run_again(place):
         died.set()
 
     place.server.faults = [Fault("call", on="items", hook=die)]
-    assert died.wait(15), "no subitems were read"
+    assert died.wait(60), "no subitems were read"
 
     assert adopt(place)["as_wanted"] == 3
 
@@ -307,7 +307,7 @@ def test_an_item_whose_answer_was_lost_is_found_by_its_key(make_place, generatio
         died.set()
 
     place.server.faults = [Fault("call", on="create_item", write=True, hook=die)]
-    assert died.wait(15), "no item was created"
+    assert died.wait(60), "no item was created"
     for item in place.items():
         if not item.name.endswith("GRE-1"):
             edit(place, item, "AAG ORDER NUMBER", "typed over")

@@ -12,7 +12,6 @@ import csv
 import json
 import signal
 import socket
-import sqlite3
 import threading
 import time
 from contextlib import closing
@@ -292,7 +291,7 @@ def test_customer_and_purchase_order_restrict_what_is_sent(place):
 
 def test_plan_and_dry_run_tell_what_will_happen_and_change_nothing(place):
     place.has_orders(*few_orders(2))
-    tables = place.query("SELECT name FROM sqlite_master ORDER BY name")
+    tables = place.tables()
 
     for arguments in (["plan"], ["sync", "--dry-run"]):
         done = place.run(*arguments, "--output", "json")
@@ -303,7 +302,7 @@ def test_plan_and_dry_run_tell_what_will_happen_and_change_nothing(place):
         assert (customer["new"], customer["size_lines"]) == (2, 4)
 
     assert place.server.mutations == 0
-    assert place.query("SELECT name FROM sqlite_master ORDER BY name") == tables
+    assert place.tables() == tables
 
 
 def test_an_order_that_changed_gets_what_differs_and_nothing_else(place):
@@ -519,7 +518,7 @@ def test_a_killed_run_leaves_every_order_once(make_place, field, write, remember
         died.set()
 
     place.server.faults = [Fault("call", on=field, write=write, hook=die)]
-    assert died.wait(15), f"no {field} was sent"
+    assert died.wait(60), f"no {field} was sent"
 
     codes = place.sync_until_done()
 
@@ -558,7 +557,7 @@ def test_a_kill_after_any_request_leaves_every_order_once(make_place, mutation):
         died.set()
 
     place.server.faults = [Fault("call", skip=mutation, write=True, hook=die)]
-    assert died.wait(15), "the run ended before"
+    assert died.wait(60), "the run ended before"
 
     codes = place.sync_until_done()
 
@@ -570,13 +569,7 @@ def test_a_kill_after_any_request_leaves_every_order_once(make_place, mutation):
 def test_a_kill_while_the_tables_are_made_does_no_harm(place, wait_ms):
     place.has_orders(*few_orders(2))
     run = place.start("sync", "--yes")
-
-    def making_tables() -> bool:
-        wal = place.folder / "orders.db-wal"
-        journal = place.folder / "orders.db-journal"
-        return any(p.exists() and p.stat().st_size > 0 for p in (wal, journal))
-
-    assert wait_until(making_tables, 15), "no table was made"
+    assert wait_until(place.is_written, 60), "no table was made"
     time.sleep(wait_ms / 1000)
     run.kill()
 
@@ -1049,9 +1042,7 @@ def test_the_token_is_nowhere_even_when_all_goes_wrong(place):
 
     place.sync("-v", code=(0, 3))
 
-    dump = []
-    with closing(sqlite3.connect(place.folder / place.database)) as db:
-        dump = list(db.iterdump())
+    dump = [str(row) for table in place.tables() for row in place.query(f'SELECT * FROM "{table}"')]
     assert any("create_item" in line or "gre-00001" in line for line in dump)
     assert not any(TOKEN in line for line in dump)
 

@@ -142,3 +142,64 @@ def test_an_unknown_setting_exits_2(run, setting):
     ended = run("sandbox", "--set", setting)
     assert ended.exit_code == 2
     assert "--set" in ended.err
+
+
+def test_faults_from_a_file_strike_and_are_counted(folder):
+    (folder / "faults.toml").write_text('[[fault]]\nname = "429"\ntimes = 2\nretry_s = 1\n')
+    with serving("--output", "json", "--faults", "faults.toml") as process:
+        document = read_document(process)
+        order_sync(document["settings"], "load", str(SAMPLE))
+        done = order_sync(
+            document["settings"], "sync", "--customer", "GREYSON CLOTHIERS", "--limit", "3"
+        )
+        health = httpx2.get(f"{document['address']}/sandbox/health").json()
+    assert done.returncode == 0, done.stderr
+    assert health["faults"] == {"429": 2}
+
+
+def test_every_mistake_of_a_file_of_faults_is_told(run, folder):
+    (folder / "faults.toml").write_text('[[fault]]\nname = "x"\n[[fault]]\ntimes = 1\n')
+    ended = run("sandbox", "--faults", "faults.toml", "-o", "json")
+    assert ended.exit_code == 2
+    assert [problem[:23] for problem in ended.document["error"]["problems"]] == [
+        "faults.toml:1: fault 1:", "faults.toml:3: fault 2:",
+    ]  # fmt: skip
+    assert run("sandbox", "--faults", "nowhere.toml").exit_code == 2
+
+
+def test_boards_from_files_are_served_instead_of_the_usual_one(folder):
+    for name in ("A", "B"):
+        columns = [{"title": "Name", "type": "name"}]
+        if name == "B":
+            columns.append({"title": "CUSTOMER", "type": "dropdown"})
+        (folder / f"{name}.json").write_text(json.dumps({"name": name, "columns": columns}))
+    with serving(
+        "-o", "json", "--board", "A.json", "--board", "B.json", "--customer", "ACME"
+    ) as process:
+        document = read_document(process)
+        health = httpx2.get(f"{document['address']}/sandbox/health").json()
+    assert [board["name"] for board in document["boards"]] == ["A", "B"]
+    assert [board["name"] for board in health["boards"]] == ["A", "B"]
+    assert document["settings"]["ORDER_SYNC_MONDAY__BOARD_ID"] == document["boards"][0]["id"]
+
+
+def test_every_mistake_of_a_board_is_told(run, folder):
+    (folder / "board.json").write_text('{"columns": [{"title": "Name", "type": "nmae"}]}')
+    ended = run("sandbox", "--board", "board.json", "-o", "json")
+    assert ended.exit_code == 2
+    assert ended.document["error"]["problems"] == [
+        "board.json: name is missing",
+        "board.json: columns[0].type: there is no type 'nmae', did you mean 'name'?",
+        "board.json: columns: one column of type name is needed, there are 0",
+    ]
+    missing = run("sandbox", "--board", "nowhere.json")
+    assert missing.exit_code == 2
+    assert "nowhere.json: No such file" in missing.err
+
+
+def test_a_customer_no_board_has_a_place_for_exits_2(run, folder):
+    columns = [{"title": "Name", "type": "name"}]
+    (folder / "board.json").write_text(json.dumps({"name": "A", "columns": columns}))
+    ended = run("sandbox", "--board", "board.json", "--customer", "ACME")
+    assert ended.exit_code == 2
+    assert "A has no column CUSTOMER" in ended.err

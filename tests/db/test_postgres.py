@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Column, Date, MetaData, Table, Text, event
+from sqlalchemy import Column, Date, MetaData, Table, Text, event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from order_sync.db import engine, source_load
@@ -214,6 +214,53 @@ def test_a_session_that_ends_during_copy_is_made_good(database, hasty):
     database.run(work)
     with database.begin() as conn:
         assert conn.execute(table.select()).scalars().all() == ["a"]
+
+
+WIDE = (
+    'CREATE TABLE "some things 100%" AS SELECT repeat(md5(n::text), 20) AS note'
+    " FROM generate_series(1, 20000) AS n"
+)
+
+
+def test_a_large_read_uses_more_than_one_process_of_the_server(database):
+    database.run(lambda conn: engine.run_sql(conn, WIDE))
+    table = things()
+    hashed = func.sha256(func.convert_to(table.c.note, "UTF8"))
+    with database.begin() as conn:
+        rows = [row[0] for row in engine.stream(conn, select(hashed).order_by(hashed), 500)]
+        query = (
+            """EXPLAIN SELECT sha256(convert_to(note, 'UTF8')) FROM "some things 100%" ORDER BY 1"""
+        )
+        plan = "\n".join(conn.execute(text(query)).scalars())
+    assert len(rows) == 20_000
+    assert rows == sorted(rows)
+    assert "Gather" in plan
+
+
+def test_a_session_that_ends_during_a_large_read_is_said(database, hasty):
+    database.run(lambda conn: engine.run_sql(conn, WIDE))
+    ended = []
+
+    def work(conn):
+        for _ in engine.stream(conn, select(things().c.note), 500):
+            if not ended:
+                pid = conn.connection.driver_connection.info.backend_pid
+                with database.begin() as other:
+                    other.exec_driver_sql("SELECT pg_terminate_backend(%s)", (pid,))
+                ended.append(pid)
+
+    with database.engine.connect() as conn, pytest.raises(DBAPIError, match="terminat"):
+        work(conn)
+    database.run(work)
+
+
+def test_a_read_that_is_given_up_leaves_the_session_usable(database):
+    database.run(lambda conn: engine.run_sql(conn, WIDE))
+    with database.begin() as conn:
+        rows = engine.stream(conn, select(things().c.note), 500)
+        next(rows)
+        rows.close()
+        assert conn.scalar(select(func.count()).select_from(things())) == 20_000
 
 
 def test_columns_are_those_of_the_schema_or_the_search_path(database):

@@ -51,7 +51,8 @@ def statements_of_version_1(tables, dialect):
     for table in tables.metadata.sorted_tables:
         if table.name == "MON_SourceMarks":
             continue
-        created = str(CreateTable(table).compile(dialect=dialect)).strip().removesuffix("\n)")
+        created = str(CreateTable(table).compile(dialect=dialect))
+        created = re.sub(r"\n\)\s*(WITH .*)?$", "", created.rstrip())
         lines = re.split(r",\s*\n", created)
         older = [line for line in lines if not any(word in line for word in SINCE_1)]
         yield ",\n".join(older) + "\n)"

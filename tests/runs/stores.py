@@ -75,22 +75,24 @@ class PostgresStore:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as db:
-            return db.execute(self._with_quotes(db, sql).encode()).fetchall()
+            return db.execute(with_quotes(db, sql).encode()).fetchall()
 
     def execute(self, sql: str) -> None:
         with psycopg.connect(self.url) as db:
-            db.execute(self._with_quotes(db, sql).encode())
+            db.execute(with_quotes(db, sql).encode())
 
-    def _with_quotes(self, db: psycopg.Connection, sql: str) -> str:
-        known = {
-            name
-            for (name,) in db.execute(
-                "SELECT relname::text FROM pg_class UNION SELECT attname::text FROM pg_attribute"
-            )
-            if name != name.lower()
-        }
-        words = re.compile(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][A-Za-z0-9_]*")
-        return words.sub(lambda m: _quoted(m[0]) if m[0] in known else m[0], sql)
+
+def with_quotes(db: psycopg.Connection, sql: str) -> str:
+    """`sql` with quotes around the names of this database that have capitals."""
+    known = {
+        name
+        for (name,) in db.execute(
+            "SELECT relname::text FROM pg_class UNION SELECT attname::text FROM pg_attribute"
+        )
+        if name != name.lower()
+    }
+    words = re.compile(r"\"[^\"]*\"|'[^']*'|[A-Za-z_][A-Za-z0-9_]*")
+    return words.sub(lambda m: _quoted(m[0]) if m[0] in known else m[0], sql)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class SqlServerStore:
         kinds = {name: _type_of([row.get(name) for row in rows]) for name in names}
         columns = ", ".join(f"{_quoted(n)} {_MSSQL_TYPES.get(k, k)} NULL" for n, k in kinds.items())
         marks = ", ".join("?" * len(names))
-        with self._cursor() as cursor:
+        with sql_server_cursor(self.url) as cursor:
             cursor.execute('DROP TABLE IF EXISTS "ORDERS_UNIFIED"')
             cursor.execute(f'CREATE TABLE "ORDERS_UNIFIED" ({columns})')
             for row in rows:
@@ -112,21 +114,23 @@ class SqlServerStore:
                 cursor.execute(f'INSERT INTO "ORDERS_UNIFIED" VALUES ({marks})', cells)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with self._cursor() as cursor:
+        with sql_server_cursor(self.url) as cursor:
             return [tuple(row) for row in cursor.execute(sql).fetchall()]
 
     def execute(self, sql: str) -> None:
-        with self._cursor() as cursor:
+        with sql_server_cursor(self.url) as cursor:
             cursor.execute(sql)
 
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        engine = create_engine(make_url(self.url).set(drivername="mssql+mssqlpython"))
-        try:
-            with engine.begin() as conn:
-                yield conn.connection.driver_connection.cursor()
-        finally:
-            engine.dispose()
+
+@contextmanager
+def sql_server_cursor(url: str) -> Iterator[Any]:
+    """A cursor of Microsoft's driver; what it did is committed at the end."""
+    engine = create_engine(make_url(url).set(drivername="mssql+mssqlpython"))
+    try:
+        with engine.begin() as conn:
+            yield conn.connection.driver_connection.cursor()
+    finally:
+        engine.dispose()
 
 
 _MSSQL_TYPES = {"BOOLEAN": "BIT", "NUMERIC": "NUMERIC(38, 10)", "TIMESTAMP": "DATETIME2(6)",

@@ -103,11 +103,12 @@ class Api:
 
     def at_once(self, contents: list[object], **headers: str) -> list[Reply]:
         """Several requests in flight together."""
-        named = {"Authorization": "token", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        named = {"Authorization": "token", **_named(headers)}
         return asyncio.run(self._all(contents, {k: v for k, v in named.items() if v}))
 
-    def http(self, method: str, path: str, content: bytes = b"") -> Reply:
-        return asyncio.run(self._http(method, path, content))
+    def http(self, method: str, path: str, content: bytes = b"", **headers: str) -> Reply:
+        """Headers as in `post`, but without a token."""
+        return asyncio.run(self._http(method, path, content, _named(headers)))
 
     async def _all(self, contents: list[object], headers: dict[str, str]) -> list[Reply]:
         async with self._client() as client:
@@ -115,13 +116,19 @@ class Api:
             calls = [client.post("/v2", content=body, headers=headers) for body in bodies]
             return [_reply(answer) for answer in await asyncio.gather(*calls)]
 
-    async def _http(self, method: str, path: str, content: bytes) -> Reply:
+    async def _http(
+        self, method: str, path: str, content: bytes, headers: Mapping[str, str]
+    ) -> Reply:
         async with self._client() as client:
-            return _reply(await client.request(method, path, content=content))
+            return _reply(await client.request(method, path, content=content, headers=headers))
 
     def _client(self) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(app=self._app)
         return httpx2.AsyncClient(transport=transport, base_url="http://sandbox")
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def _reply(answer: httpx2.Response) -> Reply:

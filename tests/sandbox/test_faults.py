@@ -367,6 +367,7 @@ def test_a_fault_is_written_as_a_name_with_settings():
         "match": "create_item",
         "probability": 0.5,
         "seed": 3,
+        "number": 0,
         "seen": 0,
         "fired": 0,
         "retry_s": 9,

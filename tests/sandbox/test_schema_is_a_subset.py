@@ -13,6 +13,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     build_schema,
     print_ast,
 )
@@ -90,6 +91,13 @@ def test_every_enum_has_the_official_values(ours, official):
     for name, kind in _own_types(ours).items():
         if isinstance(kind, GraphQLEnumType):
             assert set(kind.values) == set(official.type_map[name].values), name
+
+
+def test_every_union_has_the_official_members(ours, official):
+    for name, kind in _own_types(ours).items():
+        if isinstance(kind, GraphQLUnionType):
+            theirs = {member.name for member in official.type_map[name].types}
+            assert {member.name for member in kind.types} == theirs, name
 
 
 def test_every_value_type_implements_the_interface(ours, official):

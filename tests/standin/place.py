@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.standin.databases import Databases
 from tests.standin.layouts import order_board, size_board
 from tests.standin.server import StandIn, running
 from tests.standin.state import Item, Options, World
@@ -107,6 +107,7 @@ class Place:
     server: StandIn
     url: str
     generation: str
+    databases: Databases
     settings: dict[str, str] = field(default_factory=dict)
     database: str = "orders.db"
     started: list[Running] = field(default_factory=list)
@@ -118,24 +119,23 @@ class Place:
     # the source
 
     def has_orders(self, *rows: dict[str, Any]) -> None:
-        columns = source_columns()
-        listed = ", ".join(f'"{c}" {column_type(c)}' for c in columns)
-        marks = ", ".join("?" * len(columns))
-        with closing(sqlite3.connect(self.folder / self.database)) as db, db:
-            db.execute(f"CREATE TABLE IF NOT EXISTS ORDERS_UNIFIED ({listed})")
-            db.executemany(
-                f"INSERT INTO ORDERS_UNIFIED VALUES ({marks})",
-                [[row.get(c) for c in columns] for row in rows],
-            )
+        types = {name: column_type(name) for name in source_columns()}
+        self.databases.insert(self.database, types, rows)
 
     def query(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        with closing(sqlite3.connect(self.folder / self.database)) as db:
-            db.row_factory = sqlite3.Row
-            with db:
-                return [dict(row) for row in db.execute(sql, values)]
+        return self.databases.query(self.database, sql, values)
+
+    def tables(self) -> list[str]:
+        return self.databases.tables(self.database)
+
+    def is_written(self) -> bool:
+        return self.databases.is_written(self.database)
 
     def source(self) -> list[dict[str, Any]]:
-        return self.query("SELECT rowid, * FROM ORDERS_UNIFIED ORDER BY rowid")
+        """Every row; those of one order number by their style."""
+        return self.query(
+            'SELECT * FROM ORDERS_UNIFIED ORDER BY "AAG ORDER NUMBER", "CUSTOMER STYLE"'
+        )
 
     def refused(self, table: str = "ERR_MON_CustMasterSchedule") -> list[dict[str, Any]]:
         return self.query(f"SELECT * FROM {table} WHERE resolved_date IS NULL")
@@ -147,7 +147,7 @@ class Place:
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "MONDAY_API_TOKEN": TOKEN,
-            "ORDER_SYNC_DATABASE__URL": f"sqlite:///{self.database}",
+            "ORDER_SYNC_DATABASE__URL": self.databases.url(self.database),
             "ORDER_SYNC_MONDAY__API_URL": self.url,
             "ORDER_SYNC_MONDAY__BOARD_ID": self.board.id,
             "ORDER_SYNC_MONDAY__SEND_WINDOW_S": "0.5",
@@ -243,10 +243,12 @@ def team_columns(board: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def a_place(folder: Path, generation: str = "first", **options: Any) -> Iterator[Place]:
+def a_place(
+    folder: Path, databases: Databases, generation: str = "first", **options: Any
+) -> Iterator[Place]:
     world = World(Options(**options))
     with running(world, TOKEN) as (server, url):
-        place = Place(folder, world, server, url, generation)
+        place = Place(folder, world, server, url, generation, databases)
         try:
             yield place
             server.settle()

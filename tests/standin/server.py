@@ -168,7 +168,7 @@ class StandIn:
         self.seen.clear()
         self.world.writes.clear()
 
-    def wait_for(self, root_field: str, timeout: float = 12.0) -> None:
+    def wait_for(self, root_field: str, timeout: float = 40.0) -> None:
         """Until a request with that root field has come in."""
         with self._arrived:
             arrived = self._arrived.wait_for(lambda: self.count(root_field) > 0, timeout)

@@ -6,6 +6,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,10 +73,14 @@ class Server:
             self.kill(number)
 
     def kill(self, number: int) -> None:
+        """End a session; when this returns it holds nothing any more."""
         session = self.sessions.get(number)
         if session is not None:
             with contextlib.suppress(OSError):
                 session.sock.shutdown(socket.SHUT_RDWR)
+        give_up = time.monotonic() + 10
+        while number in self.sessions and time.monotonic() < give_up:
+            time.sleep(0.001)
 
     def _accept(self) -> None:
         while True:
@@ -95,8 +100,8 @@ class Server:
         except Closed:
             pass
         finally:
-            del self.sessions[session.number]
             session.end()
+            del self.sessions[session.number]
 
 
 def require_driver() -> None:

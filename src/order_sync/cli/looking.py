@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,13 +32,25 @@ def check(
         typer.Option("--create-key-columns",
                      help="Add the column ORDER SYNC KEY to the board and its subitem board."),
     ] = False,
+    export_board: Annotated[
+        Path | None,
+        typer.Option("--export-board", metavar="FILE",
+                     help="Write the board's structure there, for order-sync sandbox --board."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace that file when there is one.")
+    ] = False,
 ) -> int:  # fmt: skip
     """See whether a sync could run, and what to do if not."""
-    from order_sync.checks import exit_code_of, run_checks
+    from order_sync.board_export import refuse_existing
+    from order_sync.checks import Export, exit_code_of, run_checks
     from order_sync.cli.show_state import check_parts
 
+    if export_board is not None and not force:
+        refuse_existing(export_board)
     may_add = session.confirm if create_key_columns else None
-    rows = run_checks(lambda: session.settings, lambda: session.profile, may_add)
+    export = None if export_board is None else Export(export_board, replace=force)
+    rows = run_checks(lambda: session.settings, lambda: session.profile, may_add, export)
     code = exit_code_of(rows)
     document = {"ok": code == 0, "exit_code": int(code), "checks": [asdict(row) for row in rows]}
     session.result(document, *check_parts(rows))

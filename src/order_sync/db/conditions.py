@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ColumnElement, Constraint, Index, Table, and_
@@ -15,7 +14,9 @@ LONGEST_NAME = 63  # of a constraint or index: what PostgreSQL takes
 
 def state_check(table: str, column: str, enum: type[StrEnum]) -> CheckConstraint:
     """The column holds a member of `enum`, or nothing."""
-    return CheckConstraint(_one_of(column, enum), name=f"ck_{table}_{column}")
+    # SQLite builds the list behind IN anew for every row that it checks.
+    alternatives = " OR ".join(f'"{column}" = {member.value!r}' for member in enum)
+    return CheckConstraint(alternatives, name=f"ck_{table}_{column}")
 
 
 def both_or_neither(one: str, other: str) -> str:
@@ -25,7 +26,7 @@ def both_or_neither(one: str, other: str) -> str:
 
 def live(column: str) -> str:
     """SQL of whether a staged row is not at its end."""
-    return _one_of(column, LIVE_STATES)
+    return f'"{column}" IN ({", ".join(repr(state.value) for state in LIVE_STATES)})'
 
 
 def begins_with(text: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
@@ -34,10 +35,6 @@ def begins_with(text: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     LIKE means different things: brackets are patterns to SQL Server.
     """
     return and_(text >= prefix, text < prefix[:-1] + chr(ord(prefix[-1]) + 1))
-
-
-def _one_of(column: str, members: Iterable[StrEnum]) -> str:
-    return f'"{column}" IN ({", ".join(repr(m.value) for m in members)})'
 
 
 def shorten_names(table: Table) -> None:

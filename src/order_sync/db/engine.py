@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from itertools import repeat
+from operator import is_not, itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, inspect, make_url
@@ -154,12 +156,17 @@ def now(conn: Connection) -> datetime:
 def bulk_insert(conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert `rows` by the driver's fast path; all rows name the same columns.
 
+    Columns of `table` have no defaults: what is not named is NULL.
+
     Raises:
         sqlalchemy.exc.DBAPIError: a row was refused; nothing of this call is kept by the caller's
             savepoint.
     """
     if rows:
-        dialect_of(conn).bulk_insert(conn, table, rows)
+        # A column that no row fills is left out: to name it costs as much as to fill it.
+        names = list(rows[0])
+        filled = [n for n in names if any(map(is_not, map(itemgetter(n), rows), repeat(None)))]
+        dialect_of(conn).bulk_insert(conn, table, filled or names[:1], rows)
 
 
 def upsert(
@@ -226,6 +233,18 @@ def row_hash(
 ) -> ColumnElement[str]:
     """The SHA-256 of `seed` and the cells: 64 lower-case hexadecimals, sorted byte by byte."""
     return dialect_of(conn).row_hash(seed, columns)
+
+
+def stream(
+    conn: Connection, query: Select[*tuple[Any, ...]], chunk: int
+) -> Iterator[Sequence[Any]]:
+    """Rows as they come, about `chunk` of them in memory; one stream at a time."""
+    return dialect_of(conn).stream(conn, query, chunk)
+
+
+def own_hash(conn: Connection) -> Callable[[str, Sequence[object]], str] | None:
+    """`row_hash` of cells that were fetched anyway; None: the database has to be asked."""
+    return dialect_of(conn).own_hash()
 
 
 def bytewise(conn: Connection, text: ColumnElement[Any]) -> ColumnElement[Any]:

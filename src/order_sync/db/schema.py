@@ -163,9 +163,23 @@ def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
     ]
 
 
+def _staged_indexes(table: str, *key: str) -> list[Index]:
+    """One live row per key; and what a run looks rows up by."""
+    # Loading rows, none of which has a request yet, leaves the index of requests alone.
+    sent = text("stg_request_id IS NOT NULL")
+    alive = text(live("stg_status"))
+    return [
+        Index(f"ux_{table}_live", "board_id", *key, unique=True,
+              sqlite_where=alive, postgresql_where=alive, mssql_where=alive),
+        Index(f"ix_{table}_batch", "stg_batch_id"),
+        Index(f"ix_{table}_status", "board_id", "stg_status"),
+        Index(f"ix_{table}_request", "stg_request_id",
+              sqlite_where=sent, postgresql_where=sent, mssql_where=sent),
+    ]  # fmt: skip
+
+
 def _staging(meta: MetaData, mapping: Mapping) -> Table:
     name = mapping.tables.staging
-    alive = text(live("stg_status"))
     return Table(
         name,
         meta,
@@ -182,17 +196,13 @@ def _staging(meta: MetaData, mapping: Mapping) -> Table:
             "stg_status NOT IN ('API_SUCCESS', 'PROMOTED') OR stg_monday_item_id IS NOT NULL",
             name=f"ck_{name}_success_has_id",
         ),
-        Index(f"ux_{name}_live", "board_id", "order_key", unique=True,
-              sqlite_where=alive, postgresql_where=alive, mssql_where=alive),
-        Index(f"ix_{name}_batch", "stg_batch_id"),
-        Index(f"ix_{name}_status", "board_id", "stg_status"),
-        Index(f"ix_{name}_request", "stg_request_id"),
-    )  # fmt: skip
+        *_staged_indexes(name, "order_key"),
+        postgresql_with={"toast_tuple_target": 8160},  # what fits into a page is not compressed
+    )
 
 
 def _staging_subitems(meta: MetaData, mapping: Mapping, staging: Table) -> Table:
     name = mapping.tables.staging_subitems
-    alive = text(live("stg_status"))
     return Table(
         name,
         meta,
@@ -210,13 +220,9 @@ def _staging_subitems(meta: MetaData, mapping: Mapping, staging: Table) -> Table
             "stg_status NOT IN ('API_SUCCESS', 'PROMOTED') OR stg_monday_subitem_id IS NOT NULL",
             name=f"ck_{name}_success_has_id",
         ),
-        Index(f"ux_{name}_live", "board_id", "order_key", "size_key", unique=True,
-              sqlite_where=alive, postgresql_where=alive, mssql_where=alive),
-        Index(f"ix_{name}_batch", "stg_batch_id"),
-        Index(f"ix_{name}_status", "board_id", "stg_status"),
+        *_staged_indexes(name, "order_key", "size_key"),
         Index(f"ix_{name}_parent", "stg_parent_stg_id"),
-        Index(f"ix_{name}_request", "stg_request_id"),
-    )  # fmt: skip
+    )
 
 
 def _production(meta: MetaData, mapping: Mapping) -> Table:

@@ -74,8 +74,9 @@ class SourceReader:
         self._scope_test = _picking(in_scope, self._looked_at, scope_names)
         present = [self._columns[name] for name in key_names if name in self._columns]
         self._raw_key = engine.row_text(conn, present)
-        self._hash = engine.row_hash(conn, seed(mapping, hash_seed), list(self._columns.values()))
-        self._wanted: set[str] = set()  # order keys whose rows are brought
+        self._seed = seed(mapping, hash_seed)
+        self._hash = engine.row_hash(conn, self._seed, list(self._columns.values()))
+        self._wanted: set[str] | None = set()  # order keys whose rows are brought; None: all
         self._spellings: set[str] | None = set()  # as the source has them; None: too many to list
 
     def compare(self, known: Iterable[Known]) -> Scope:
@@ -90,7 +91,7 @@ class SourceReader:
         scope = Scope()
         held = _Held(known, scope.lost)
         if held.is_empty:
-            return self._find(None)
+            return self._all() if self._whole else self._find(None)
         last = ""
         cells = [self._hash.label("os_hash"), self._raw_key, *self._cells(self._looked_at)]
         for row in self._stream(select(*cells).select_from(self._table).order_by("os_hash")):
@@ -149,6 +150,16 @@ class SourceReader:
         assert self.shape.changed is not None
         return column(quoted_name(self.shape.changed, True))
 
+    def _all(self) -> Scope:
+        """Let `rows` bring every row; neither hashes nor spellings of keys are needed."""
+        self._wanted = self._spellings = None
+        scope = Scope()
+        looked_at = self._cells(self._looked_at)
+        for cells in self._stream(select(*looked_at).select_from(self._table)):
+            scope.rows += 1
+            self._note(scope, self._key(cells), "")
+        return scope
+
     def find(self, keys: Collection[str]) -> Scope:
         """Look for these keys only, within the filters; nothing is hashed."""
         return self._find(keys)
@@ -186,7 +197,8 @@ class SourceReader:
         if key in scope.keys:
             scope.doubled.add(key)
         scope.keys.add(key)
-        self._wanted.add(key)
+        if self._wanted is not None:
+            self._wanted.add(key)
         if self._spellings is not None:
             self._spellings.add(raw)
             if len(self._spellings) > MOST_LISTED:
@@ -198,23 +210,30 @@ class SourceReader:
         Sizes that are NULL are left out: of a hundred and more, most are.
         """
         names = list(self._columns)
-        query = select(self._hash, *self._columns.values()).select_from(self._table)
+        blank: dict[str, object] = dict.fromkeys(n for n in names if n not in self._sizes)
+        wanted = self._wanted
+        pick = [names.index(n) if n in self._columns else None for n in self._looked_at]
+        own_hash = engine.own_hash(self._conn)
+        hashed = () if own_hash else (self._hash,)
+        for found in self._wanted_rows(hashed):
+            cells = found[len(hashed) :]
+            if wanted is not None:
+                looked_at = [None if at is None else cells[at] for at in pick]
+                if self._key(looked_at) not in wanted:
+                    continue
+            row = blank.copy()
+            row |= {name: cell for name, cell in zip(names, cells, strict=True) if cell is not None}
+            yield row, own_hash(self._seed, cells) if own_hash else found[0]
+
+    def _wanted_rows(self, before: Sequence[ColumnElement[Any]]) -> Iterator[Sequence[Any]]:
+        """The columns `before` and the whole row, of what is wanted and perhaps of some more."""
+        if self._wanted is not None and not self._wanted:
+            return iter(())
+        query = select(*before, *self._columns.values()).select_from(self._table)
         if self._spellings is not None:
             spellings = sorted(self._spellings)
             query = query.where(engine.one_of(self._conn, self._raw_key, spellings))
-        pick = [names.index(n) if n in self._columns else None for n in self._looked_at]
-        for row in self._stream(query) if self._wanted else ():
-            cells = row[1:]
-            looked_at = [None if at is None else cells[at] for at in pick]
-            if self._key(looked_at) in self._wanted:
-                yield (
-                    {
-                        name: cell
-                        for name, cell in zip(names, cells, strict=True)
-                        if cell is not None or name not in self._sizes
-                    },
-                    row[0],
-                )
+        return self._stream(query)
 
     def _key_rows(self) -> Iterator[Sequence[Any]]:
         """The raw key and the cells that keys and filters look at, of every row."""
@@ -228,8 +247,7 @@ class SourceReader:
 
     def _stream(self, query: Select[*tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
         """Rows as they come, a chunk in memory at a time."""
-        with self._conn.execute(query, execution_options={"yield_per": CHUNK}) as result:
-            yield from result
+        return engine.stream(self._conn, query, CHUNK)
 
 
 class _Held:

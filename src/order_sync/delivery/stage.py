@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -17,12 +17,13 @@ from order_sync.delivery.context import Delivery
 from order_sync.delivery.lookup import lookup_text
 from order_sync.detection import Detection
 from order_sync.rules.columns import wire_values
-from order_sync.rules.comparing import LineAction, OrderAction
+from order_sync.rules.comparing import OrderAction
 from order_sync.rules.order import RefusedRow
 from order_sync.rules.states import BatchState, Operation, RowState
 from order_sync.rules.values import key_part
 
 AT_ONCE = 2_000  # order lines whose rows are in memory together
+_NO_ATTEMPTS: dict[str, Any] = {"stg_attempts": 0, "stg_travel_limit": None}
 Carried = dict[tuple[str, str | None], StagedRow]
 
 
@@ -127,10 +128,10 @@ def _stage_some(
     refused_keys = {row["order_key"] for row, _ in bad}
     parents = staging.staged_ids(conn, d.tables, batch_id, after)
     lines = [
-        made.line(a, line, parents.get(a.order.order_key))
+        line
         for a in actions
-        if a.order.order_key not in refused_keys
-        for line in a.lines
+        if a.lines and a.order.order_key not in refused_keys
+        for line in made.lines(a, parents.get(a.order.order_key))
     ]
     bad_lines = staging.stage_rows(conn, d.tables.staging_subitems, lines)
     refused.store_errors(
@@ -154,6 +155,7 @@ class _Rows:
             for title, column in d.board.columns.items()
             if column.type == "status"
         }
+        self._fields = [(column.field, column.title) for column in d.mapping.columns]
         self._batch_id = batch_id
         self._common = {
             "stg_batch_id": batch_id,
@@ -166,12 +168,10 @@ class _Rows:
         }
 
     def _attempts(self, key: str, size_key: str | None, payload_hash: str) -> dict[str, Any]:
-        before = self._carried.get((key, size_key))
-        same = before is not None and before.payload_hash == payload_hash
-        return {
-            "stg_attempts": before.attempts if before is not None and same else 0,
-            "stg_travel_limit": before.travel_limit if before is not None and same else None,
-        }
+        before = self._carried.get((key, size_key)) if self._carried else None
+        if before is None or before.payload_hash != payload_hash:
+            return _NO_ATTEMPTS
+        return {"stg_attempts": before.attempts, "stg_travel_limit": before.travel_limit}
 
     def item(self, action: OrderAction) -> dict[str, Any]:
         order = action.order
@@ -205,37 +205,41 @@ class _Rows:
             "Title": order.name,
             "Group": order.group_title,
             "group_key": key_part(order.group_title),
-            **{c.field: order.values.get(c.title) for c in self._d.mapping.columns},
+            **{field: order.values.get(title) for field, title in self._fields},
         }
 
-    def line(
-        self, action: OrderAction, line: LineAction, parent_stg_id: int | None
-    ) -> dict[str, Any]:
-        order, size = action.order, line.line
-        payload = {
-            "name": size.name,
-            "label": size.label,
-            "quantity": size.quantity,
-            "order_number": lookup_text(self._d, order),
-        }
-        return {
+    def lines(self, action: OrderAction, parent_stg_id: int | None) -> Iterator[dict[str, Any]]:
+        key = action.order.order_key
+        number = lookup_text(self._d, action.order)
+        shared = {
             **self._common,
-            **self._attempts(order.order_key, size.size_key, size.payload_hash),
             "stg_parent_stg_id": parent_stg_id,
-            "order_key": order.order_key,
-            "size_key": size.size_key,
-            "update_operation": line.operation.value,
+            "order_key": key,
             "change_type": action.change.value,
-            "update_fields": _fields(line.columns),
-            "payload_hash": size.payload_hash,
-            "stg_api_payload": as_json(payload),
-            "stg_monday_subitem_id": line.subitem_id,
             "stg_monday_parent_item_id": action.item_id,
-            "stg_size_label": size.label,
-            "Title": size.name,
-            "Size": size.label,
-            "Order Qty": size.quantity,
         }
+        for line in action.lines:
+            size = line.line
+            payload = {
+                "name": size.name,
+                "label": size.label,
+                "quantity": size.quantity,
+                "order_number": number,
+            }
+            yield {
+                **shared,
+                **self._attempts(key, size.size_key, size.payload_hash),
+                "size_key": size.size_key,
+                "update_operation": line.operation.value,
+                "update_fields": _fields(line.columns),
+                "payload_hash": size.payload_hash,
+                "stg_api_payload": as_json(payload),
+                "stg_monday_subitem_id": line.subitem_id,
+                "stg_size_label": size.label,
+                "Title": size.name,
+                "Size": size.label,
+                "Order Qty": size.quantity,
+            }
 
     def notes(self, actions: Sequence[OrderAction]) -> list[OrderEvent]:
         """What goes into the orders' biographies: staged, and every warning."""

@@ -27,10 +27,10 @@ def payload_hash(name: str, group: str, values: Dict[str, Value]) -> str:
     Independent of the order of the columns; 1, 1.0 and 1.00 are one number; an empty cell
     differs from an empty text and from a column that is not filled at all.
     """
-    parts = [f"order {ORDER_VERSION}", name, group]
-    for title in _sorted(tuple(values)):
-        value = values[title]
-        parts += (title, f"t{value}" if type(value) is str else _canonical(value))
+    titles = _sorted(tuple(values))
+    cells = map(values.__getitem__, titles)
+    parts = [f"order {ORDER_VERSION}", name, group, *titles]
+    parts += [f"t{cell}" if type(cell) is str else _canonical(cell) for cell in cells]
     content = _UNIT.join(parts)
     if content.count(_UNIT) != len(parts) - 1:
         # Cleaned texts have no such character. With its length before it, no part runs into
@@ -44,7 +44,6 @@ def _sorted(titles: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(titles))
 
 
-@lru_cache(maxsize=65_536)
 def size_payload_hash(name: str, label: str, quantity: int) -> str:
     """SHA-256 (64 hex digits) of a size line as the board would get it."""
     content = json.dumps([SIZE_VERSION, "size", name, label, quantity], separators=(",", ":"))

@@ -93,7 +93,7 @@ def wire_values(
     return {
         title: wire_value(types[title], value, ids.get(title))
         for title, value in values.items()
-        if title in types and (clear_blanks or value is not None)
+        if (value is not None or clear_blanks) and title in types
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 
 from order_sync.rules.changes import payload_hash, size_payload_hash
 from order_sync.rules.columns import group_title, item_name, name_refusals
@@ -24,6 +25,7 @@ from order_sync.rules.values import (
 Row = Dict[str, object]  # source column -> raw cell
 _Size = tuple[int, str, str, str]  # rank, label, key, subitem name
 _NOTHING = (None, "0")  # texts of a size that is not ordered
+_REMEMBERED = 65_536  # size lines that are made once and used again: orders repeat quantities
 
 
 def read_order(
@@ -172,9 +174,12 @@ class OrderReader:
             if source not in row:
                 continue
             raw = row[source]
+            if raw is None:
+                values[column.title] = None
+                continue
             if is_customer and customer is not None:
                 raw = self._labels.get(key_part(customer), customer)
-            if replacements and raw is not None:
+            if replacements:
                 raw = _replaced(raw, replacements)
             if column.kind is Kind.TEXT:
                 values[column.title] = clean_text(raw)
@@ -228,9 +233,13 @@ def _size_lines(row: Row, ordered: Iterable[_Size], found: _Findings) -> tuple[S
         if refusal is not None:
             found.add(refusal, label)
         elif pieces:
-            digest = size_payload_hash(name, label, pieces)
-            lines.append(SizeLine(key, label, name, pieces, digest))
+            lines.append(_size_line(key, label, name, pieces))
     return tuple(lines)
+
+
+@lru_cache(_REMEMBERED)
+def _size_line(key: str, label: str, name: str, pieces: int) -> SizeLine:
+    return SizeLine(key, label, name, pieces, size_payload_hash(name, label, pieces))
 
 
 def _read_value(column: MappedColumn, raw: object, found: _Findings) -> Value:

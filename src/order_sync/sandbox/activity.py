@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 import orjson
@@ -73,6 +74,20 @@ class ActivityLog:
         entity = "board" if item_id is None else "pulse"
         places = (self._board_id, group_id, item_id, column_id)
         self._kept.append(Event(self._total, at, event, entity, user_id, *places, more))
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Number of the last entry that had to go, and of the newest; from 1, 0 for none."""
+        return self._total - len(self._kept), self._total
+
+    def after(self, number: int) -> Iterator[Event]:
+        """Those that are kept and younger than this one, newest first."""
+        return takewhile(lambda entry: entry.number > number, reversed(self._kept))
+
+    def restore(self, entry: Event) -> None:
+        """Put an entry back; the oldest has to come first."""
+        self._total = entry.number
+        self._kept.append(entry)
 
     def newest_first(self) -> Iterator[Event]:
         return reversed(self._kept)

@@ -38,6 +38,16 @@ class Answer:
     def is_json(self) -> bool:
         return bool(self.body) and self.content_type.startswith("application/json")
 
+    def described(self) -> dict[str, Any]:
+        """For people who ask what was answered; `body` is JSON where the answer was."""
+        return {
+            "status": self.status,
+            "headers": self.headers,
+            "content_type": self.content_type,
+            "delivery": self.delivery,
+            "body": orjson.loads(self.body) if self.is_json else self.body.decode("utf-8"),
+        }
+
     def response(self) -> Response:
         kinds = {Delivery.LOST: _Lost, Delivery.CUT: _Cut, Delivery.GARBLED: _Garbled}
         kind = kinds.get(self.delivery, Response)

@@ -18,11 +18,12 @@ from order_sync.sandbox.answers import Answer, legacy_form, refusal
 from order_sync.sandbox.call import Call
 from order_sync.sandbox.errors import ApiError, RequestError
 from order_sync.sandbox.faults import Fault, ServerTimeLimit
-from order_sync.sandbox.graphql import Operation, error_entry, execute
+from order_sync.sandbox.graphql import Operation, error_entry, execute, field_limit
 from order_sync.sandbox.limits import Kind
 from order_sync.sandbox.options import WRITE_COSTS, ApiVersions
 from order_sync.sandbox.request_log import RequestRecord
 from order_sync.sandbox.sandbox import Sandbox
+from order_sync.sandbox.state_file import StateError
 
 _WELL_FORMED_VERSION = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _log = logging.getLogger(__name__)
@@ -58,9 +59,12 @@ class ApiEndpoint:
             kind: Kind = "mutation" if record.kind == "mutation" else "query"
             rate_limits = self._sandbox.limits.headers(kind)
             self._sandbox.limits.leave()
+        answer = self._counted(answer)
         record.http_status = answer.status
         record.ms = (time.perf_counter() - started) * 1000
-        return self._signed(answer, record, rate_limits).response()
+        signed = self._signed(answer, record, rate_limits)
+        self._sandbox.log.keep_answer(record, signed)
+        return signed.response()
 
     async def _answer(self, request: Request, record: RequestRecord) -> Answer:
         self._authenticate(request)
@@ -68,6 +72,7 @@ class ApiEndpoint:
         record.api_version = self._served_version(request)
         _require_json(request)
         question = self._read(await request.body())
+        question.operation.check_version(record.api_version)
         self._describe(record, question, request)
         fault = self._strike(record) or self._too_slow(question)
         answer = fault.instead() if fault else None
@@ -82,7 +87,8 @@ class ApiEndpoint:
     # Reading the request ----------------------------------------------------------------------
 
     def _authenticate(self, request: Request) -> None:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        sent = request.headers.get("authorization", "").strip()
+        token = re.sub(r"^Bearer(\s+|$)", "", sent)
         expected = self._options.token
         if token and (
             expected is None or secrets.compare_digest(token.encode(), expected.encode())
@@ -126,6 +132,7 @@ class ApiEndpoint:
             for fault in self._sandbox.faults:
                 if fault.strikes(record.kind, record.document, record.variables):
                     record.fault = fault.name
+                    self._sandbox.struck[fault.name] += 1
                     return fault
         return None
 
@@ -136,24 +143,20 @@ class ApiEndpoint:
     ) -> Answer:
         key = self._honoured_key(record)
         if key is None:
-            return await self._delivered(
-                self._executed(question, request, record, fault), question, fault
-            )
+            answer = self._carried_out(question, request, record, fault)
+            return await self._delivered(answer, question, fault)
         with self._sandbox.lock:
             remembered = self._sandbox.memory.begin(key)
         if remembered is not None:
             record.replayed = True
             headers = {**remembered.headers, "Idempotency-Replayed": "true"}
             return await self._delivered(replace(remembered, headers=headers), question, fault)
-        finished: Answer | None = None
         try:
-            answer = self._executed(question, request, record, fault)
-            if fault is None or fault.keeps_key():
-                finished = answer
+            answer = self._carried_out(question, request, record, fault)
             return await self._delivered(answer, question, fault)
         finally:
             with self._sandbox.lock:
-                self._sandbox.memory.finish(key, finished)
+                self._sandbox.memory.finish(key)
 
     def _honoured_key(self, record: RequestRecord) -> str | None:
         honoured = record.kind == "mutation" and self._options.idempotency
@@ -179,18 +182,15 @@ class ApiEndpoint:
                     return
 
         async def late() -> None:
-            finished: Answer | None = None
             try:
                 await asyncio.sleep(after_s)
-                answer = self._executed(question, request, record, fault)
-                if fault.keeps_key():
-                    finished = answer
+                self._carried_out(question, request, record, fault)
             except RequestError as error:
                 record.error_codes.append(error.code)
             finally:
                 if key is not None:
                     with self._sandbox.lock:
-                        self._sandbox.memory.finish(key, finished)
+                        self._sandbox.memory.finish(key)
 
         task = asyncio.create_task(late())
         self._late.add(task)
@@ -222,6 +222,30 @@ class ApiEndpoint:
         if delay_s > 0:
             await asyncio.sleep(delay_s)
 
+    def _carried_out(
+        self, question: Question, request: Request, record: RequestRecord, fault: Fault | None
+    ) -> Answer:
+        """Execute; what is written and the answer to its key outlive the process together."""
+        if record.kind != "mutation":
+            return self._executed(question, request, record, fault)
+        key = self._honoured_key(record)
+        try:
+            with self._sandbox.changing():
+                answer = self._executed(question, request, record, fault)
+                if key is not None and (fault is None or fault.keeps_key()):
+                    self._sandbox.memory.learn(key, answer)
+        except StateError as error:
+            raise _not_kept(error) from None
+        return answer
+
+    def _counted(self, answer: Answer) -> Answer:
+        """The answer, once its request is counted where a restart finds it."""
+        try:
+            self._sandbox.keep_counts()
+        except StateError as error:
+            return refusal(_not_kept(error))
+        return answer
+
     def _executed(
         self, question: Question, request: Request, record: RequestRecord, fault: Fault | None
     ) -> Answer:
@@ -244,6 +268,9 @@ class ApiEndpoint:
             result = execute(operation, question.variables, call)
         real_cost = operation.real_cost(result.data, self._write_cost)
         limits.settle(operation.kind, record.cost, real_cost)
+        refused = field_limit(operation, result)
+        if refused is not None:
+            raise limits.refused(refused)
         body: dict[str, Any] = {"data": result.data}
         if result.errors:
             for error in result.errors:
@@ -296,6 +323,12 @@ def _served(asked: str, versions: ApiVersions) -> str:
             "InvalidVersionException", f"{asked!r} is not an API version", status_code=200
         )
     return versions.maintenance if asked in versions.deprecated else versions.current
+
+
+def _not_kept(error: StateError) -> RequestError:
+    """Nobody may take for done what a restart would lose."""
+    _log.error("%s; %s", error.message, error.hint)
+    return RequestError("INTERNAL_SERVER_ERROR", error.message, status_code=500)
 
 
 def _report_unforeseen(error: BaseException | None) -> None:

@@ -79,6 +79,7 @@ class Item:
     parent: "Item | None" = None
     cells: dict[str, Any] = field(default_factory=dict)
     state: State = "active"
+    place: int = 0  # the items of a group, and the subitems of an item, stand in this order
     subitems: "list[Item]" = field(default_factory=list)
 
     @property
@@ -150,18 +151,25 @@ class Account:
         self._clock = clock
         self._random = random.Random(options.seed)  # noqa: S311 - ids need no secrecy
         self._last_id = 18_000_000_000 + self._random.randrange(1_000_000_000)
+        self._last_place = 0
         self.boards: dict[str, Board] = {}
         self.items: dict[str, Item] = {}
-        self._user_id = USER_ID  # whose activity is logged
+        self.touched: dict[str, Item] = {}  # since a state file last took them over
+        self._user_id: str | None = USER_ID  # whose activity is logged
+        self._at: float | None = None  # sandbox seconds; None: now
 
     @contextmanager
-    def acting_as(self, user_id: str) -> Iterator[None]:
-        """Whatever happens meanwhile is done by this user."""
-        before, self._user_id = self._user_id, user_id
+    def acting_as(self, user_id: str | None, at: float | None = None) -> Iterator[None]:
+        """Whatever happens meanwhile is done by this user, at this moment; None: in no log, now."""
+        before = self._user_id, self._at
+        self._user_id, self._at = user_id, at
         try:
             yield
         finally:
-            self._user_id = before
+            self._user_id, self._at = before
+
+    def _now(self) -> float:
+        return self._clock.now() if self._at is None else self._at
 
     # Ids ------------------------------------------------------------------------------------
 
@@ -173,6 +181,16 @@ class Account:
     def new_text_id(self, prefix: str) -> str:
         letters = self._random.choices(string.ascii_lowercase + string.digits, k=8)
         return f"{prefix}_mk{''.join(letters)}"
+
+    @property
+    def last_number(self) -> int:
+        return self._last_id
+
+    def go_on_after(self, last_number: int, starts: int) -> None:
+        """Give out no id again that an earlier process gave out; this is start number `starts`."""
+        self._last_id = last_number
+        self._random.seed(f"{self._options.seed} {starts}")
+        self._last_place = max((item.place for item in self.items.values()), default=0)
 
     # Boards and groups ------------------------------------------------------------------------
 
@@ -213,9 +231,10 @@ class Account:
         self._log_group(group, f"{_ENDINGS[state]}_group")
 
     def _log_group(self, group: Group, event: str, **more: Any) -> None:
-        now = group.board.updated_at = self._clock.now()
-        more = {"group_title": group.title, **more}
-        group.board.activity.add(now, event, self._user_id, group_id=group.id, **more)
+        now = group.board.updated_at = self._now()
+        if self._user_id is not None:
+            more = {"group_title": group.title, **more}
+            group.board.activity.add(now, event, self._user_id, group_id=group.id, **more)
 
     # Items --------------------------------------------------------------------------------------
 
@@ -256,15 +275,22 @@ class Account:
         return self._insert(item)
 
     def _insert(self, item: Item) -> Item:
-        item.created_at = self._clock.now()
+        item.created_at = self._now()
         self.items[item.id] = item
-        item.group.items[item.id] = item
+        self._put_last(item)
         item.board.items_count += 1
         self._log(item, "create_pulse")
         return item
 
+    def _put_last(self, item: Item) -> None:
+        item.group.items[item.id] = item
+        self._last_place += 1
+        item.place = self._last_place
+
     def touch(self, item: Item) -> None:
-        item.updated_at = item.board.updated_at = self._clock.now()
+        """Whatever changes about an item, this follows: only so a state file learns of it."""
+        item.updated_at = item.board.updated_at = self._now()
+        self.touched[item.id] = item
 
     def rename(self, item: Item, name: str) -> None:
         check_name(name)
@@ -289,8 +315,9 @@ class Account:
             raise invalid_argument("A subitem cannot be moved to a group", item_id=item.id)
         previous = item.group
         del previous.items[item.id]
-        group.items[item.id] = item
         item.group = group
+        self._put_last(item)
+        self.touch(item)
         if previous is not group:
             self._log(item, "move_pulse_from_group", previous_group_id=previous.id)
 
@@ -298,13 +325,18 @@ class Account:
         """Put an item next to another one of its group. Nothing is logged of it."""
         rows = [row for row in item.group.items.values() if row is not item]
         rows.insert(rows.index(other) + (not before), item)
+        for row, place in zip(rows, sorted(row.place for row in rows), strict=True):
+            if row.place != place:
+                row.place = place
+                self.touched[row.id] = row
         item.group.items = {row.id: row for row in rows}
 
     def _log(self, item: Item, event: str, **more: Any) -> None:
         self.touch(item)
-        places = {"item_id": item.id, "group_id": item.group.id}
-        more = {"pulse_name": item.name, **more}
-        item.board.activity.add(item.updated_at, event, self._user_id, **places, **more)
+        if self._user_id is not None:
+            places = {"item_id": item.id, "group_id": item.group.id}
+            more = {"pulse_name": item.name, **more}
+            item.board.activity.add(item.updated_at, event, self._user_id, **places, **more)
 
     def close_item(self, item: Item, state: State) -> None:
         """Archive or delete an item; its subitems go with it."""

@@ -7,6 +7,8 @@ from typing import Any
 from order_sync.sandbox.boards import Account, Item
 from order_sync.sandbox.clock import Clock
 from order_sync.sandbox.faults import Fault
+from order_sync.sandbox.imports.jobs import ImportJobs
+from order_sync.sandbox.imports.links import SignedLinks
 from order_sync.sandbox.limits import Kind, Limits
 from order_sync.sandbox.options import SandboxOptions
 from order_sync.sandbox.search import Cursors
@@ -21,6 +23,8 @@ class Service:
     account: Account
     cursors: Cursors
     limits: Limits
+    imports: ImportJobs
+    links: SignedLinks
 
 
 @dataclass(slots=True)

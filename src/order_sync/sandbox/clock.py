@@ -22,6 +22,10 @@ class Clock:
         """Let `seconds` of sandbox time pass at once."""
         self._skipped += seconds
 
+    def catch_up(self, moment: float) -> None:
+        """It is `moment` at least: time does not go back."""
+        self._skipped += max(0.0, moment - self.now())
+
     def real_seconds(self, sandbox_seconds: float) -> float:
         """How long somebody outside has to wait for `sandbox_seconds` to pass."""
         return sandbox_seconds / self._scale

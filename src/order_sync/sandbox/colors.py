@@ -1,4 +1,6 @@
-"""What the colour names of status labels look like on the page."""
+"""What the colours of status labels and groups look like on the page."""
+
+from order_sync.sandbox.boards import GROUP_COLORS
 
 HEX = {
     "working_orange": "#fdab3d",
@@ -43,10 +45,16 @@ HEX = {
     "teal": "#175a63",
 }
 UNKNOWN = "#c4c4c4"
+PALETTE = tuple(dict.fromkeys([*GROUP_COLORS, *HEX.values(), UNKNOWN]))
 
 
 def hex_color(name: str | None) -> str:
     return HEX.get(name or "", UNKNOWN)
+
+
+def color_class(background: str) -> str:
+    """The style sheet's class for a colour of the form #rrggbb; unknown ones are grey."""
+    return f"color-{(background if background in PALETTE else UNKNOWN)[1:]}"
 
 
 def readable_on(background: str) -> str:

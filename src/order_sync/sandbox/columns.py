@@ -362,8 +362,8 @@ def _country(column: Column, value: Any, _create: bool) -> dict[str, str]:
 
 def _location(column: Column, value: Any, _create: bool) -> dict[str, str]:
     if isinstance(value, str):
-        lat, lng, address = [*value.split(" ", 2), "", ""][:3]
-        place: Mapping[str, Any] = {"lat": lat, "lng": lng, "address": address}
+        parts = [*value.split(" ", 2), "", ""]
+        place: Mapping[str, Any] = dict(zip(("lat", "lng", "address"), parts, strict=False))
     else:
         place = _object(column, value)
     address = place.get("address")

@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from order_sync.sandbox.errors import ApiError
 from order_sync.sandbox.faults import available_faults
+from order_sync.sandbox.gauges import gauges_of
+from order_sync.sandbox.origin import ForeignRequest, require_own_page_or_program
 from order_sync.sandbox.sandbox import Sandbox
 
 LOG_PAGE = 100
@@ -25,9 +27,12 @@ def control_routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/sandbox/health", control.health, methods=["GET"]),
         Route("/sandbox/boards/{board_id}", control.board, methods=["GET"]),
         Route("/sandbox/requests", control.requests, methods=["GET"]),
+        Route("/sandbox/requests/{request}", control.request, methods=["GET"]),
+        Route("/sandbox/gauges", control.gauges, methods=["GET"]),
         Route("/sandbox/faults", control.faults, methods=["GET"]),
         Route("/sandbox/faults", control.add_fault, methods=["POST"]),
         Route("/sandbox/faults", control.clear_faults, methods=["DELETE"]),
+        Route("/sandbox/faults/{number:int}", control.remove_fault, methods=["DELETE"]),
     ]
 
 
@@ -47,6 +52,7 @@ class _Control:
                 "requests": self._sandbox.log.total,
                 "usage": self._sandbox.limits.usage(),
                 "refusals": self._sandbox.refusals,
+                "faults": self._sandbox.struck,
                 "boards": boards,
             }
         )
@@ -81,20 +87,55 @@ class _Control:
         latest = [record.summary() for record in self._sandbox.log.latest(limit)]
         return _json({"total": self._sandbox.log.total, "requests": latest})
 
+    async def request(self, request: Request) -> Response:
+        """One request with its document, variables and answer, by its number or request id."""
+        record = self._sandbox.log.find(request.path_params["request"])
+        if record is None:
+            return _json({"error": "there is no such request, or it is not kept any more"}, 404)
+        return _json(record.whole())
+
+    async def gauges(self, _request: Request) -> Response:
+        """What the pages show of limits and faults, and refresh."""
+        return _json(
+            {
+                "requests": self._sandbox.log.total,
+                "gauges": {gauge.name: gauge.told() for gauge in gauges_of(self._sandbox)},
+                "faults": {str(fault.number): fault.fired for fault in self._sandbox.faults},
+            }
+        )
+
     async def faults(self, _request: Request) -> Response:
         active = [fault.described() for fault in self._sandbox.faults]
         return _json({"active": active, "available": available_faults()})
 
     async def add_fault(self, request: Request) -> Response:
         try:
+            require_own_page_or_program(request)
             settings = orjson.loads(await request.body())
             if not isinstance(settings, dict) or not isinstance(settings.get("name"), str):
                 raise ValueError("expected a JSON object with a name")
             fault = self._sandbox.add_fault(settings.pop("name"), **settings)
         except ValueError as error:  # also what orjson raises
             return _json({"error": str(error)}, 400)
+        except ForeignRequest as error:
+            return _json({"error": str(error)}, 403)
         return _json(fault.described(), 201)
 
-    async def clear_faults(self, _request: Request) -> Response:
+    async def clear_faults(self, request: Request) -> Response:
+        try:
+            require_own_page_or_program(request)
+        except ForeignRequest as error:
+            return _json({"error": str(error)}, 403)
         self._sandbox.clear_faults()
         return _json({"active": []})
+
+    async def remove_fault(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        try:
+            require_own_page_or_program(request)
+            self._sandbox.remove_fault(number)
+        except ForeignRequest as error:
+            return _json({"error": str(error)}, 403)
+        except KeyError:
+            return _json({"error": f"there is no fault {number}"}, 404)
+        return _json({"active": [fault.described() for fault in self._sandbox.faults]})

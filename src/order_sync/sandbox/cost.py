@@ -42,13 +42,17 @@ LIST_SIZES = {
 
 
 class Estimate:
-    """Counts one document with the variables of one request."""
+    """Counts one document with the variables of one request.
+
+    asked_variables: a size was looked up among them, so another request may cost something else.
+    """
 
     def __init__(
         self, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, Any]
     ) -> None:
         self._fragments = fragments
         self._variables = variables
+        self.asked_variables = False
 
     def of_selection(self, selection_set: SelectionSetNode | None, page: int = 1) -> int:
         if selection_set is None:
@@ -94,6 +98,7 @@ class Estimate:
 
     def _literal(self, value: ValueNode) -> Any:
         if isinstance(value, VariableNode):
+            self.asked_variables = True
             return self._variables.get(value.name.value)
         if isinstance(value, IntValueNode):
             return int(value.value)

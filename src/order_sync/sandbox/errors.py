@@ -61,6 +61,13 @@ class RequestError(ApiError):
             self.extensions = {"code": code, **extensions}
 
 
+class FieldLimitError(RequestError):
+    """A field has reached a limit of its own.
+
+    The request is refused as a whole if that befalls all it wants to write, else the field alone.
+    """
+
+
 # The service still calls some column types by their old names when it complains about them.
 OLD_TYPE_NAMES = {
     "status": "color",
@@ -168,4 +175,15 @@ def key_conflict(retry_after: float) -> RequestError:
         status_code=409,
         retry_after=retry_after,
         extensions={},
+    )
+
+
+def start_limit(retry_ms: int, retry_after: float) -> FieldLimitError:
+    """Too many imports were started; the wait is told in a way of its own."""
+    return FieldLimitError(
+        "RATE_LIMIT_EXCEEDED",
+        "Too many import jobs were started",
+        status_code=429,
+        retry_after=retry_after,
+        extensions={"status_code": 429, "retryAfterMs": retry_ms},
     )

@@ -4,7 +4,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -30,12 +30,19 @@ from graphql import (
 from order_sync.sandbox import mutations, queries
 from order_sync.sandbox.call import Call
 from order_sync.sandbox.cost import FAILED_WRITE, Estimate, measured
-from order_sync.sandbox.errors import RequestError
+from order_sync.sandbox.errors import FieldLimitError, RequestError
 from order_sync.sandbox.limits import Kind
 from order_sync.sandbox.options import Dialect
+from order_sync.sandbox.plans import NoPlan, Plan
 
 CACHED_DOCUMENTS = 500
 _UNKNOWN_FIELD = re.compile(r"Cannot query field ['\"](\w+)['\"] on type ['\"](\w+)['\"]")
+# The version in which a root field appeared, where an older one may be served.
+_SINCE = {
+    "backfill_items": "2026-07",
+    "fetch_job_status": "2026-07",
+    "ingest_items": "2026-07",
+}
 
 
 @cache
@@ -60,10 +67,20 @@ class Operation:
     kind: Kind
     root_fields: tuple[FieldNode, ...]
     fragments: Mapping[str, FragmentDefinitionNode]
+    plan: Plan | None  # None: graphql-core runs it
 
-    @property
+    @cached_property
     def field_names(self) -> list[str]:
         return [field.name.value for field in self.root_fields]
+
+    def check_version(self, version: str) -> None:
+        """Raises RequestError: a root field is younger than this version of the API."""
+        for name in self.field_names:
+            if version < _SINCE.get(name, ""):
+                kind = "Mutation" if self.kind == "mutation" else "Query"
+                raise _refused(
+                    "GRAPHQL_VALIDATION_FAILED", f"Cannot query field '{name}' on type '{kind}'."
+                )
 
     @property
     def only_asks_complexity(self) -> bool:
@@ -71,9 +88,18 @@ class Operation:
 
     def estimate(self, variables: Mapping[str, Any], write_cost: int) -> int:
         """Complexity points, before the operation runs."""
-        counter = Estimate(self.fragments, variables)
-        points = sum(counter.of_field(field) for field in self.root_fields)
+        points = self._fixed_points
+        if points is None:
+            counter = Estimate(self.fragments, variables)
+            points = sum(counter.of_field(field) for field in self.root_fields)
         return points + self.writes * write_cost
+
+    @cached_property
+    def _fixed_points(self) -> int | None:
+        """Points of all that is selected; None: they depend on the variables."""
+        counter = Estimate(self.fragments, {})
+        points = sum(counter.of_field(field) for field in self.root_fields)
+        return None if counter.asked_variables else points
 
     def real_cost(self, data: Mapping[str, Any] | None, write_cost: int) -> int:
         """Complexity points it really took; a field that failed costs hardly anything."""
@@ -84,7 +110,7 @@ class Operation:
         written = self.writes - failed  # `complexity` never fails, and is not a write
         return measured(answered) + written * write_cost + failed * FAILED_WRITE
 
-    @property
+    @cached_property
     def writes(self) -> int:
         """Root fields that change something."""
         if self.kind == "query":
@@ -126,7 +152,7 @@ class Operations:
         node = get_operation_ast(document, name)
         if node is None or node.operation is OperationType.SUBSCRIPTION:
             raise _refused("INVALID_GRAPHQL_REQUEST", "Name exactly one query or mutation")
-        return _operation(text, document, node, name)
+        return _operation(self._schema, text, document, node, name)
 
 
 def _refused(code: str, message: str) -> RequestError:
@@ -139,7 +165,7 @@ def _old_refusal(document: DocumentNode, mistake: GraphQLError) -> RequestError:
     if unknown is None:
         return _refused("GRAPHQL_VALIDATION_FAILED", mistake.message)
     field, owner = unknown.groups()
-    path = _path_to((mistake.nodes or [None])[0], document)
+    path = _path_to(mistake.nodes[0], document) if mistake.nodes else []
     return RequestError(
         "undefinedField",
         f"Field '{field}' doesn't exist on type '{owner}'",
@@ -171,7 +197,11 @@ def _path_to(wanted: Node | None, document: DocumentNode) -> list[str]:
 
 
 def _operation(
-    text: str, document: DocumentNode, node: OperationDefinitionNode, name: str | None
+    schema: GraphQLSchema,
+    text: str,
+    document: DocumentNode,
+    node: OperationDefinitionNode,
+    name: str | None,
 ) -> Operation:
     fragments = {
         definition.name.value: definition
@@ -185,7 +215,20 @@ def _operation(
         kind="mutation" if node.operation is OperationType.MUTATION else "query",
         root_fields=tuple(_fields(node.selection_set, fragments)),
         fragments=fragments,
+        plan=_plan(schema, text, node, fragments),
     )
+
+
+def _plan(
+    schema: GraphQLSchema,
+    text: str,
+    node: OperationDefinitionNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+) -> Plan | None:
+    try:
+        return Plan(schema, text, node, fragments)
+    except NoPlan:
+        return None
 
 
 def _fields(
@@ -210,16 +253,26 @@ def execute(operation: Operation, variables: dict[str, Any], call: Call) -> Exec
     Raises:
         RequestError: a variable has the wrong type, so nothing was executed.
     """
-    result = execute_sync(
-        load_schema(),
-        operation.document,
-        context_value=call,
-        variable_values=variables,
-        operation_name=operation.name,
-    )
+    if operation.plan is None:
+        result = execute_sync(
+            load_schema(),
+            operation.document,
+            context_value=call,
+            variable_values=variables,
+            operation_name=operation.name,
+        )
+    else:
+        result = operation.plan.run(call, variables)
     if result.data is None and result.errors and not result.errors[0].path:
         raise _refused("INVALID_GRAPHQL_REQUEST", result.errors[0].message)
     return result
+
+
+def field_limit(operation: Operation, result: ExecutionResult) -> FieldLimitError | None:
+    """The limit that refused all a mutation was to write, if there is one."""
+    originals = [error.original_error for error in result.errors or ()]
+    limits = [error for error in originals if isinstance(error, FieldLimitError)]
+    return limits[0] if limits and len(limits) == operation.writes else None
 
 
 def error_entry(error: GraphQLError) -> dict[str, Any]:

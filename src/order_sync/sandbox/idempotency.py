@@ -11,7 +11,9 @@ CONFLICT_RETRY_S = 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Remembered:
+class Remembered:
+    """until: sandbox seconds."""
+
     answer: Answer
     until: float
 
@@ -27,8 +29,10 @@ class IdempotencyMemory:
         self._options = options
         self._clock = clock
         self._running: set[str] = set()
-        self._answers: dict[str, _Remembered] = {}
+        self._answers: dict[str, Remembered] = {}
         self._bytes = 0
+        self.touched: set[str] = set()  # keys learned or forgotten, while a state file listens
+        self.is_watched = False
 
     def begin(self, key: str) -> Answer | None:
         """The remembered answer, or None if the request is to be executed.
@@ -45,19 +49,32 @@ class IdempotencyMemory:
         self._running.add(key)
         return None
 
-    def finish(self, key: str, answer: Answer | None) -> None:
-        """The request with this key is over; None: there is nothing to remember."""
-        self._running.discard(key)
-        if answer is None or not self._options.idempotency:
+    def learn(self, key: str, answer: Answer) -> None:
+        """What every repeat gets, once the request with this key is over."""
+        if not self._options.idempotency:
             return
         size = len(answer.body)
         fits = self._bytes + size <= self._options.idempotency_budget_bytes
         if size <= self._options.idempotency_reply_bytes and fits:
             until = self._clock.now() + self._options.idempotency_life_s
-            self._answers[key] = _Remembered(answer, until)
-            self._bytes += size
+            self.restore(key, Remembered(answer, until))
+            self._touch(key)
+
+    def finish(self, key: str) -> None:
+        """The request with this key is over, whether there was something to learn or not."""
+        self._running.discard(key)
+
+    def remembered(self, key: str) -> Remembered | None:
+        return self._answers.get(key)
+
+    def restore(self, key: str, remembered: Remembered) -> None:
+        """Keys come in the order in which they expire."""
+        self._answers[key] = remembered
+        self._bytes += len(remembered.answer.body)
 
     def forget(self) -> None:
+        for key in self._answers:
+            self._touch(key)
         self._answers.clear()
         self._bytes = 0
 
@@ -70,3 +87,8 @@ class IdempotencyMemory:
                 return
             del self._answers[key]
             self._bytes -= len(oldest.answer.body)
+            self._touch(key)
+
+    def _touch(self, key: str) -> None:
+        if self.is_watched:
+            self.touched.add(key)

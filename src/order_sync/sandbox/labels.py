@@ -1,7 +1,7 @@
 """The labels of a status or dropdown column: exact names, stable ids, caps."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 EMPTY_STATUS_ID = 5  # the default grey of a status column; a cell that has it reads as empty
@@ -66,8 +66,11 @@ class Label:
     is_deactivated: bool = False
 
 
+_LABEL_PARTS = tuple(part.name for part in fields(Label))
+
+
 class Labels:
-    """What may be chosen in one column. Ids are never given out twice."""
+    """What may be chosen in one column. No id is given out twice while higher ones are left."""
 
     def __init__(self, kind: Literal["status", "dropdown"], cap: int) -> None:
         self.kind = kind
@@ -75,6 +78,21 @@ class Labels:
         self._by_id: dict[int, Label] = {}
         self._by_text: dict[str, Label] = {}
         self._next_id = 0 if kind == "status" else 1
+
+    def stored(self) -> dict[str, Any]:
+        """Everything about the labels, as JSON can hold it."""
+        labels = [
+            {name: getattr(label, name) for name in _LABEL_PARTS} for label in self._by_id.values()
+        ]
+        return {"kind": self.kind, "next_id": self._next_id, "labels": labels}
+
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any], cap: int) -> "Labels":
+        labels = cls(stored["kind"], cap)
+        labels._next_id = stored["next_id"]
+        for entry in stored["labels"]:
+            labels._put(Label(**entry))
+        return labels
 
     def __iter__(self) -> Iterator[Label]:
         return iter(self._by_id.values())
@@ -98,9 +116,20 @@ class Labels:
         if self.kind == "status":
             settings.setdefault("color", self._free_color())
         label = Label(self._take_id(), text, **settings)
-        self._by_id[label.id] = label
-        self._by_text[text] = label
+        self._put(label)
         return label
+
+    def take_in(self, text: str, label_id: int | None, **settings: Any) -> None:
+        """A label as a described board has it; None: the next id. Nothing is checked."""
+        if label_id is None:
+            label_id = self._skip_empty()
+        self._next_id = max(self._next_id, label_id + 1)
+        self._put(Label(label_id, text, **settings))
+
+    def _put(self, label: Label) -> None:
+        self._by_id[label.id] = label
+        if not label.is_deactivated or label.text not in self._by_text:
+            self._by_text[label.text] = label
 
     def deactivate(self, text: str) -> None:
         """Keep the label and its id, but let nobody choose it. Raises KeyError: no such label."""
@@ -205,10 +234,20 @@ class Labels:
         used = {label.color for label in self._by_id.values()}
         return next((color for color in STATUS_COLORS if color not in used), STATUS_COLORS[0])
 
+    def _skip_empty(self) -> int:
+        is_empty = self.kind == "status" and self._next_id == EMPTY_STATUS_ID
+        return self._next_id + is_empty
+
+    def _free_index(self) -> int:
+        for index in range(STATUS_INDEXES):
+            if index not in self._by_id and index != EMPTY_STATUS_ID:
+                return index
+        raise LabelError(f"every index from 0 to {STATUS_INDEXES - 1} is used")
+
     def _take_id(self) -> int:
-        if self.kind == "status" and self._next_id == EMPTY_STATUS_ID:
-            self._next_id += 1
-        if self.kind == "status" and self._next_id >= STATUS_INDEXES:
-            raise LabelError(f"every index from 0 to {STATUS_INDEXES - 1} was used")
-        self._next_id += 1
-        return self._next_id - 1
+        """Raises LabelError: a status column has no index left."""
+        label_id = self._skip_empty()
+        if self.kind == "status" and label_id >= STATUS_INDEXES:
+            return self._free_index()
+        self._next_id = label_id + 1
+        return label_id

@@ -131,6 +131,10 @@ class Limits:
         self._roll_day()
         return self._used_today
 
+    def go_on_from(self, day: str, used: float) -> None:
+        """What was used up on `day` before this process began."""
+        self._today, self._used_today = day, used
+
     def _ip_window(self, ip: str) -> Window:
         if ip not in self._by_ip:
             self._by_ip[ip] = Window(self.quota.requests_per_ip_in_10_s, IP_WINDOW_S, self._clock)
@@ -180,6 +184,11 @@ class Limits:
             retry_after=seconds,
             extensions={"retry_in_seconds": seconds, "status_code": 429},
         )
+
+    def refused(self, error: RequestError) -> RequestError:
+        """The request met a limit while it was executed, and nothing was written."""
+        self.charge_less_today()
+        return self._counted(error)
 
     def _counted(self, error: RequestError) -> RequestError:
         self.refusals[error.code] += 1
@@ -232,6 +241,10 @@ class Limits:
     def complexity_resets_in(self, kind: Kind) -> int:
         """Whole real seconds, even in scaled time: the schema says it is an Int."""
         return math.ceil(self._clock.told_seconds(self._complexity[kind].resets_in()))
+
+    def minute_resets_in(self) -> int:
+        """Whole real seconds until the minute of requests starts anew."""
+        return math.ceil(self._clock.told_seconds(self._minute.resets_in()))
 
     # Single fields ------------------------------------------------------------------------------
 

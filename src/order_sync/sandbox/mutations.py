@@ -23,6 +23,7 @@ from order_sync.sandbox.columns import (
     parse_value,
 )
 from order_sync.sandbox.errors import ApiError, invalid_argument, invalid_item
+from order_sync.sandbox.imports.fields import backfill_items, ingest_items
 from order_sync.sandbox.labels import LabelError, Labels
 from order_sync.sandbox.queries import complexity, revision_of
 
@@ -243,6 +244,7 @@ def delete_item(call: Call, *, item_id: str | None = None) -> Item:
         raise invalid_item(item_id)
     if item.state == "archived":
         item.state = "deleted"
+        call.service.account.touch(item)
     else:
         call.service.account.close_item(item, "deleted")
     return item
@@ -415,6 +417,7 @@ def _update_column(
 _ROOT_FIELDS = (
     archive_group,
     archive_item,
+    backfill_items,
     change_column_value,
     change_item_position,
     change_multiple_column_values,
@@ -426,6 +429,7 @@ _ROOT_FIELDS = (
     delete_column,
     delete_group,
     delete_item,
+    ingest_items,
     move_item_to_group,
     update_dropdown_column,
     update_group,

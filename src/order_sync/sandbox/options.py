@@ -61,6 +61,24 @@ class ApiVersions:
 
 
 @dataclass(frozen=True)
+class ImportLimits:
+    """What bulk imports may use, and how quick they are; times are in sandbox seconds.
+
+    Rows and items count subitems, too. The hourly items are those of `ingest_items` alone.
+    """
+
+    starts_per_hour: int = 100
+    items_per_hour: int = 19_000
+    ingest_rows: int = 10_000
+    backfill_rows: int = 20_000
+    file_bytes: int = 150_000_000
+    link_life_s: float = 10 * 60  # of the addresses for uploads and reports
+    pickup_s: float = 1.0  # from the end of the upload until the file is looked at
+    rows_per_s: float = 200.0
+    report_s: float = 1.0  # from the end of the job until there is a report
+
+
+@dataclass(frozen=True)
 class SandboxOptions:
     """How a sandbox behaves; the defaults are an enterprise account without faults."""
 
@@ -96,7 +114,10 @@ class SandboxOptions:
     formula_values_per_minute: int = 10_000  # `display_value` of formulas
     formula_columns_limit: int = 5  # of one document
 
+    imports: ImportLimits = field(default_factory=ImportLimits)
+
     request_log_size: int = 10_000  # the oldest requests are forgotten first
+    request_log_answer_bytes: int = 32_000_000  # of the answers kept with them, likewise
     seed: int = 0  # of made-up ids and of faults that strike by chance
 
     @property

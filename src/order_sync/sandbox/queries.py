@@ -11,6 +11,7 @@ from order_sync.sandbox.boards import Board, Column, Group, Item
 from order_sync.sandbox.call import Call
 from order_sync.sandbox.clock import iso_time
 from order_sync.sandbox.errors import invalid_argument
+from order_sync.sandbox.imports.fields import fetch_job_status
 from order_sync.sandbox.readings import TYPED_FIELDS, VALUE_TYPES, Cell
 from order_sync.sandbox.search import (
     Page,
@@ -345,6 +346,7 @@ _ROOT_FIELDS = (
     account,
     boards,
     complexity,
+    fetch_job_status,
     items,
     items_page_by_column_values,
     me,

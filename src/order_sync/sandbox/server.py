@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from order_sync.sandbox.answers import HANG_UP
 from order_sync.sandbox.app import create_app
+from order_sync.sandbox.board_files import BoardSource, read_board
 from order_sync.sandbox.faults import Fault, parse_fault
 from order_sync.sandbox.options import SandboxOptions
 from order_sync.sandbox.sandbox import Sandbox
@@ -131,24 +132,32 @@ def serve(
     port: int,
     host: str = "127.0.0.1",
     *,
-    boards: Sequence[str | Path | Mapping[str, Any]] = ("customer-master-schedule",),
+    boards: Sequence[BoardSource] = ("customer-master-schedule",),
     faults: Sequence[Fault | str] = (),
+    state: str | Path | None = None,
     announce: Callable[[str, Sandbox], None] | None = None,
 ) -> None:
     """Serve until interrupted; `announce` gets the address first, with the boards to show.
 
+    boards: added unless the state file holds boards already; state: a file to go on from.
+
     Raises:
-        OSError: the port is taken. ValueError: a fault cannot be read. FileNotFoundError: no
-        such board.
+        OSError: the port is taken, or there is no such board. ValueError: a board or fault
+        cannot be read. StateError: the state file cannot be used.
     """
-    sandbox = Sandbox(options)
-    for board in boards:
-        sandbox.add_board(board)
-    for fault in faults:
-        sandbox.add_fault(parse_fault(fault) if isinstance(fault, str) else fault)
-    with _bind(host, port) as bound:
-        (announce or _print_address)(_address(bound), sandbox)
-        asyncio.run(_server(sandbox).serve(sockets=[bound]))
+    described = [read_board(board, options) for board in boards]
+    sandbox = Sandbox(options, state=state)
+    try:
+        with sandbox.changing():  # all boards or none, so that a kill leaves no half account
+            for board in () if sandbox.account.boards else described:
+                sandbox.add_board(board)
+        for fault in faults:
+            sandbox.add_fault(parse_fault(fault) if isinstance(fault, str) else fault)
+        with _bind(host, port) as bound:
+            (announce or _print_address)(_address(bound), sandbox)
+            asyncio.run(_server(sandbox).serve(sockets=[bound]))
+    finally:
+        sandbox.close()
 
 
 def _print_address(address: str, sandbox: Sandbox) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, make_url
@@ -90,8 +91,10 @@ class Dialect(ABC):
         """The database's clock, not the beginning of the transaction."""
 
     @abstractmethod
-    def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert `rows` by the driver's fast path; all rows name the same columns."""
+    def bulk_insert(
+        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
+    ) -> None:
+        """Insert the cells called `names` of each row, by the driver's fast path."""
 
     @abstractmethod
     def upsert(
@@ -123,6 +126,17 @@ class Dialect(ABC):
         Comparable with others of the same kind of database only.
         """
 
+    def stream(
+        self, conn: Connection, query: Select[*tuple[Any, ...]], chunk: int
+    ) -> Iterator[Sequence[Any]]:
+        """Rows as they come, about `chunk` of them in memory; one stream at a time."""
+        with conn.execute(query, execution_options={"yield_per": chunk}) as result:
+            yield from result
+
+    def own_hash(self) -> Callable[[str, Sequence[object]], str] | None:
+        """`row_hash` of cells that were fetched anyway; None: the database has to be asked."""
+        return None
+
     @abstractmethod
     def bytewise(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
         """`text` as ORDER BY sorts it byte by byte."""
@@ -144,19 +158,22 @@ def cells_for_driver(
     conn: Connection, table: Table, names: Sequence[str], rows: Iterable[dict[str, Any]]
 ) -> Iterator[tuple[Any, ...]]:
     """The cells of each row in the order of `names`, as the driver takes them."""
+    # Columns repeat themselves, and equal cells are stored alike.
     processors = [
-        (at, process)
+        (at, process, {None: None})
         for at, name in enumerate(names)
         if (process := table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect))
     ]
-    before: dict[int, tuple[Any, Any]] = dict.fromkeys(range(len(names)), (None, None))
+    pick = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
     for row in rows:
-        cells = [row[name] for name in names]
-        for at, process in processors:
-            cell = cells[at]
-            if cell is not before[at][0]:  # one time stands in all rows of a batch
-                before[at] = (cell, process(cell))
-            cells[at] = before[at][1]
+        cells = pick(row)
+        if processors:
+            cells = list(cells)
+            for at, process, known in processors:
+                cell = cells[at]
+                if cell not in known:
+                    known[cell] = process(cell)
+                cells[at] = known[cell]
         yield tuple(cells)
 
 

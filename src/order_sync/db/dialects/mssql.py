@@ -191,14 +191,15 @@ class SqlServer(Dialect):
         ).scalar_one()
         return at.replace(tzinfo=UTC)
 
-    def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    def bulk_insert(
+        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
+    ) -> None:
         """As one JSON parameter.
 
         An error here ends the statement, not the transaction, so that the caller's savepoint can
         take it back: the setting is that of this batch alone. What SQL Server would refuse by
         ending the transaction all the same is refused before it is sent.
         """
-        names = list(rows[0])
         columns = [table.c[name] for name in names]
         unfit = misfit(columns, rows)
         if unfit is not None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import (
@@ -41,11 +41,16 @@ from order_sync.db.dialects.base import (
     quoted,
     unreachable,
 )
+from order_sync.db.dialects.postgres_copy import copy_text
 from order_sync.errors import ConfigError, StaleFence
+
+if TYPE_CHECKING:
+    import psycopg
 
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 10
+COPIED_AT_ONCE = 500  # rows
 LOCK_TRIES, LOCK_WAIT_S = 5, 0.1
 _LOCK_SESSIONS = "order_sync_lock_sessions"  # execution option: board -> pid of its lock's session
 _NO_FAST_PATH = "0A000"  # feature_not_supported: COPY into a table with row-level security
@@ -201,39 +206,30 @@ class Postgres(Dialect):
         at: datetime = conn.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return at.astimezone(UTC)
 
-    def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    def bulk_insert(
+        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
+    ) -> None:
         """By COPY; by INSERT where the table allows no COPY."""
         try:
             with conn.begin_nested():
-                self._copy(conn, table, rows)
+                self._copy(conn, table, names, rows)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _NO_FAST_PATH:
                 raise
             log.warning("COPY is not possible, rows are inserted slowly", table=table.name)
             conn.execute(insert(table), list(rows))
 
-    def _copy(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        import psycopg  # noqa: PLC0415
-
-        names = list(rows[0])
+    def _copy(
+        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
+    ) -> None:
         target = quoted(table.name)
         if table.schema:
             target = f"{quoted(table.schema)}.{target}"
         statement = f"COPY {target} ({', '.join(quoted(n) for n in names)}) FROM STDIN"
-        driver = conn.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        try:
-            with driver.cursor() as cursor, cursor.copy(statement.encode()) as copy:
-                for cells in cells_for_driver(conn, table, names, rows):
-                    copy.write_row(cells)
-        except psycopg.Error as error:
-            lost = driver.closed
-            if lost:
-                conn.invalidate(error)
-            raise DBAPIError.instance(
-                statement, None, error, psycopg.Error, hide_parameters=True,
-                connection_invalidated=lost, dialect=conn.dialect,
-            ) from error  # fmt: skip
+        with _cursor(conn, statement) as cursor, cursor.copy(statement.encode()) as copy:
+            cells = [*cells_for_driver(conn, table, names, rows)]
+            for start in range(0, len(cells), COPIED_AT_ONCE):
+                copy.write(copy_text(cells[start : start + COPIED_AT_ONCE]))
 
     def upsert(
         self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,
@@ -266,6 +262,23 @@ class Postgres(Dialect):
     def any_type(self) -> str:
         return "TEXT"
 
+    def stream(
+        self, conn: Connection, query: Select[*tuple[Any, ...]], chunk: int
+    ) -> Iterator[Sequence[Any]]:
+        """Not by a cursor of the server: a query of a cursor never uses more than one process.
+
+        That rows pass from one process to the other is reckoned as next to nothing: the server
+        does not know how dear a hash of hundreds of columns is.
+        """
+        from psycopg import capabilities  # noqa: PLC0415
+
+        compiled = query.compile(dialect=conn.dialect)
+        size = chunk if capabilities.has_stream_chunked() else 1
+        # A query that is left early is cancelled: that ends the savepoint, not the transaction.
+        with conn.begin_nested(), _cursor(conn, compiled.string) as cursor:
+            cursor.execute("SELECT set_config('parallel_tuple_cost', '0.001', true)")
+            yield from cursor.stream(compiled.string, compiled.params, size=size)
+
     def row_text(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[str]:
         # A row's own text is quoted where it must be, and made in one go.
         return cast(func.row(*columns), Text)
@@ -293,6 +306,26 @@ _NOW = "(clock_timestamp() AT TIME ZONE 'UTC')"
 def _never_connected(error: DBAPIError) -> bool:
     """Whether there was no server to say no, such as while it restarts."""
     return error.statement is None
+
+
+@contextmanager
+def _cursor(conn: Connection, statement: str) -> Iterator[psycopg.Cursor[Any]]:
+    """The driver's own cursor; its errors become those of SQLAlchemy."""
+    import psycopg  # noqa: PLC0415
+
+    driver = conn.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        with driver.cursor() as cursor:
+            yield cursor
+    except psycopg.Error as error:
+        lost = driver.closed
+        if lost:
+            conn.invalidate(error)
+        raise DBAPIError.instance(
+            statement, None, error, psycopg.Error, hide_parameters=True,
+            connection_invalidated=lost, dialect=conn.dialect,
+        ) from error  # fmt: skip
 
 
 def _lock_key(purpose: str, board_id: str) -> int:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -49,6 +52,8 @@ from order_sync.db.dialects.base import (
 )
 from order_sync.errors import ConfigError
 
+ROWS_AT_ONCE = 200  # in one INSERT: a third less time than one by one; more adds nothing
+MOST_PARAMETERS = 32_000  # of a statement: 32,766 at most
 MOST_CELLS = 120  # arguments of a function: 127 at most
 _READS = "order_sync_reads"  # execution option: the transaction writes nothing
 
@@ -87,6 +92,7 @@ class Sqlite(Dialect):
             dbapi.isolation_level = None  # we say BEGIN ourselves
             dbapi.create_function("os_row_text", -1, _row_text, deterministic=True)
             dbapi.create_function("os_row_hash", -1, _row_hash, deterministic=True)
+            dbapi.execute("PRAGMA cache_size=-16000")  # KiB
             dbapi.execute("PRAGMA foreign_keys=ON")
             dbapi.execute("PRAGMA synchronous=FULL")
             if not in_memory and not read_only:
@@ -150,13 +156,17 @@ class Sqlite(Dialect):
         raw = conn.exec_driver_sql("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").scalar_one()
         return datetime.fromisoformat(raw).replace(tzinfo=UTC)
 
-    def bulk_insert(self, conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        names = list(rows[0])
-        statement = (
-            f"INSERT INTO {quoted(table.name)} ({', '.join(quoted(n) for n in names)}) "  # noqa: S608 - names come from our own tables
-            f"VALUES ({', '.join('?' * len(names))})"
-        )
-        conn.exec_driver_sql(statement, [*cells_for_driver(conn, table, names, rows)])
+    def bulk_insert(
+        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
+    ) -> None:
+        cells = [*cells_for_driver(conn, table, names, rows)]
+        most = min(ROWS_AT_ONCE, MOST_PARAMETERS // len(names))
+        whole = len(cells) - len(cells) % most
+        for start in range(0, whole, most):
+            some = tuple(chain.from_iterable(cells[start : start + most]))
+            conn.exec_driver_sql(_insertion(table.name, tuple(names), most), some)
+        if whole < len(cells):
+            conn.exec_driver_sql(_insertion(table.name, tuple(names), 1), cells[whole:])
 
     def upsert(
         self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,
@@ -204,6 +214,9 @@ class Sqlite(Dialect):
         found: ColumnElement[str] = getattr(func, function)(seed, *cells, type_=Text())
         return found
 
+    def own_hash(self) -> Callable[[str, Sequence[object]], str] | None:
+        return _hash_of_row
+
     def bytewise(self, text: ColumnElement[Any]) -> ColumnElement[Any]:
         return text  # columns are declared without another collation
 
@@ -218,10 +231,27 @@ class Sqlite(Dialect):
         return f"strftime('%Y-%m-%d %H:%M:%f', 'now', '-{int(hours)} hours')"
 
 
+@lru_cache(64)
+def _insertion(table: str, names: tuple[str, ...], rows: int) -> str:
+    """INSERT of so many rows."""
+    row = f"({', '.join('?' * len(names))})"
+    listed = ", ".join(quoted(name) for name in names)
+    return f"INSERT INTO {quoted(table)} ({listed}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - names come from our own tables
+
+
 def _row_text(*cells: object) -> str:
     # Numbers, texts, bytes and NULL look different; whatever text can be stored has such a form.
     return repr(cells)
 
 
-def _row_hash(*cells: object) -> str:
-    return hashlib.sha256(repr(cells).encode("utf-8", "replace")).hexdigest()
+def _row_hash(*cells: Any) -> str:
+    # By far the fastest unambiguous form of a row; in version 2 it depends on the values alone.
+    return hashlib.sha256(marshal.dumps(cells, 2)).hexdigest()
+
+
+def _hash_of_row(seed: str, cells: Sequence[object]) -> str:
+    """What `Sqlite.row_hash` makes of these cells."""
+    left = tuple(cells)
+    while len(left) > MOST_CELLS:
+        left = (_row_hash("", *left[:MOST_CELLS]), *left[MOST_CELLS:])
+    return _row_hash(seed, *left)

@@ -37,8 +37,11 @@ class Fault:
     seed: int = 0
     seen: int = field(default=0, init=False)
     fired: int = field(default=0, init=False)
+    number: int = field(default=0, init=False)  # among the faults a sandbox was ever given
 
     def __post_init__(self) -> None:
+        if self.probability > 1:
+            raise ValueError(f"probability is from 0 to 1, not {self.probability}")
         self._random = random.Random(self.seed)  # noqa: S311 - chance, not secrecy
 
     def strikes(self, kind: str, document: str, variables: Mapping[str, Any]) -> bool:

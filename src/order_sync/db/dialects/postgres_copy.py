@@ -1,0 +1,61 @@
+"""Rows in the text format of COPY: far quicker to write than cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Stand between cells and rows, and for NULL, until everything else is escaped. A text that has
+# one of them is cleaned first; NUL cannot be stored anyway.
+_CELL, _ROW, _NULL = "\x1f", "\x1e", "\x00"
+
+
+def copy_text(rows: Sequence[Sequence[object]]) -> bytes:
+    """UTF-8 of `rows`; cells are texts, numbers, truths, dates, times, bytes and None.
+
+    NUL characters fall out, halves of surrogate pairs become question marks.
+    """
+    text = _joined(rows)
+    cells = sum(map(len, rows))
+    if text.count(_CELL) != cells - len(rows) or text.count(_ROW) != len(rows) - 1:
+        return b"".join(map(_careful, rows))
+    if text.count(_NULL) != sum(map(_nulls, rows)):
+        return b"".join(map(_careful, rows))
+    text = _escaped(text).replace(_CELL, "\t").replace(_ROW, "\n").replace(_NULL, "\\N")
+    return f"{text}\n".encode("utf-8", "replace")
+
+
+def _joined(rows: Sequence[Sequence[object]]) -> str:
+    return _ROW.join(
+        [
+            _CELL.join(
+                [
+                    cell if type(cell) is str else _NULL if cell is None else _as_text(cell)
+                    for cell in row
+                ]
+            )
+            for row in rows
+        ]
+    )
+
+
+def _nulls(row: Sequence[object]) -> int:
+    return row.count(None)
+
+
+def _careful(row: Sequence[object]) -> bytes:
+    """One row, cell by cell."""
+    cells = [
+        "\\N" if cell is None else _escaped(_as_text(cell).replace("\x00", "")) for cell in row
+    ]
+    return ("\t".join(cells) + "\n").encode("utf-8", "replace")
+
+
+def _as_text(cell: object) -> str:
+    """A cell as the server reads it."""
+    if isinstance(cell, bool):
+        return "t" if cell else "f"
+    return f"\\x{cell.hex()}" if isinstance(cell, bytes) else str(cell)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
