@@ -66,6 +66,7 @@ def write_until_killed(process, document, prefix, answers):
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(write, range(4)))
     process.wait()
+    writer.client.close()
     return answered, unanswered
 
 
@@ -80,6 +81,7 @@ def test_an_answered_write_is_never_lost_and_a_repeated_one_never_doubled(tmp_pa
             # Whoever got no answer asks again with the same key, as the service would have it.
             for key in unanswered:
                 answered |= writer.send(key)
+            writer.client.close()
             done, unanswered = write_until_killed(process, document, f"r{round_}.", answers)
             answered |= done
 
@@ -144,6 +146,6 @@ def test_a_file_that_is_no_state_exits_2_and_stays(tmp_path, run, content):
 
 def test_it_says_where_the_board_stays(tmp_path):
     with serving("--state", str(tmp_path / "s.db")) as process:
-        lines = [process.stdout.readline() for _ in range(8)]
+        lines = [process.stdout.readline() for _ in range(9)]
     assert f"the board stays in {tmp_path / 's.db'}" in "".join(lines)
     assert (tmp_path / "s.db").stat().st_size
