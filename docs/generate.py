@@ -47,7 +47,7 @@ from order_sync.rules.refusals import RUN_CODES, SOURCE_CODES, WARNING_CODES, Ag
 from order_sync.rules.retry import ERROR_TABLE, ErrorRule, Remedy
 from order_sync.rules.states import GROUP_TRANSITIONS, TRANSITIONS, Event, RowState
 from order_sync.sandbox import available_faults
-from order_sync.sandbox.options import PLANS, Plan, SandboxOptions, setting_names
+from order_sync.sandbox.options import PLANS, ImportLimits, Plan, SandboxOptions, setting_names
 from order_sync.settings import FileSettings
 
 ROOT = Path(__file__).parents[1]
@@ -720,12 +720,20 @@ def _view(tables: Tables) -> str:
 
 def sandbox_settings() -> str:
     """What `--set` takes; the meaning is the comment behind the field."""
-    source = inspect_module.getsource(SandboxOptions)
+    return _sandbox_fields(SandboxOptions)
+
+
+def sandbox_imports() -> str:
+    return _sandbox_fields(ImportLimits)
+
+
+def _sandbox_fields(owner: type[SandboxOptions | ImportLimits]) -> str:
+    source = inspect_module.getsource(owner)
     comments = dict(re.findall(r"^    (\w+): .*?  # (.*)$", source, re.M))
     known = set(setting_names())
     rows = [
         (code(one.name), code(_written(one.default)), sentence(comments.get(one.name, "")))
-        for one in dataclasses.fields(SandboxOptions)
+        for one in dataclasses.fields(owner)
         if one.name in known
     ]
     return table(("setting", "default", "meaning"), rows)
@@ -777,6 +785,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "commands": command_list,
     "tables": table_list,
     "sandbox-settings": sandbox_settings,
+    "sandbox-imports": sandbox_imports,
     "sandbox-plans": sandbox_plans,
     "sandbox-faults": sandbox_faults,
 }

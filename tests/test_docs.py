@@ -316,6 +316,14 @@ def test_every_rule_of_the_sandbox_says_what_it_rests_on():
 
 
 @pytest.mark.parametrize(
+    "what",
+    ["DAILY_LIMIT_EXCEEDED", "IP_RATE_LIMIT_EXCEEDED", "RESOURCE_LOCKED", "report:", "`modern`"],
+)
+def test_what_nobody_published_is_said_to_be_invented(what: str):
+    assert {row[4] for row in sandbox_rules() if what in row[0]} == {"invented"}
+
+
+@pytest.mark.parametrize(
     ("rule", "figure", "place"), [row[:3] for row in sandbox_rules() if row[1]], ids=str
 )
 def test_a_figure_of_the_sandbox_is_the_one_in_the_code(rule: str, figure: str, place: str):

@@ -7,6 +7,8 @@ import pytest
 
 from order_sync.sandbox import activity
 
+from .importing import job, upsert
+
 
 def read(world, board_id=None, **arguments):
     """Entries of the log, newest first, with `data` decoded."""
@@ -142,6 +144,23 @@ def test_a_page_has_25_entries_unless_more_are_asked_for(world):
     assert len(events(world)) == 25
     assert len(events(world, limit=40)) == 30
     assert len(events(world, page=2)) == 5
+
+
+def test_an_ingest_is_kept_with_the_time_of_its_rows_and_a_backfill_is_not(world):
+    world.created("old", Key="k")
+    began = world.sandbox.clock.now()
+    upsert(world).rows(["name", "Key", "Price"], ["old", "k", "5"], ["new", "n", ""]).ended()
+    job(world, "backfill_items").rows(["name"], ["silent"]).ended()
+
+    entries = read(world)
+
+    assert [entry["event"] for entry in entries] == [
+        "create_pulse",
+        "update_column_value",
+        "create_pulse",
+    ]
+    assert int(entries[0]["created_at"]) / 10**7 < began + 100
+    assert sorted(world.names()) == ["new", "old", "silent"]
 
 
 def test_a_time_that_is_none_is_refused(world):

@@ -9,9 +9,10 @@ from typing import ClassVar
 import orjson
 import pytest
 
-from order_sync.sandbox import available_faults
+from order_sync.sandbox import ImportLimits, available_faults
 
 from .conftest import World, create_many
+from .importing import csv_bytes, job, start, upsert
 
 CREATE = "mutation ($b: ID!, $n: String!) { create_item(board_id: $b, item_name: $n) { id } }"
 
@@ -222,6 +223,63 @@ class TestSubitems:
         assert wrong_board.code == "InvalidArgumentException"
 
 
+class TestBulkImports:
+    """In short; the rows, types of columns, matching and files are in the modules of imports."""
+
+    def test_their_figures_are_the_documented_ones(self):
+        limits = World().sandbox.options.imports
+
+        assert (limits.starts_per_hour, limits.items_per_hour) == (100, 19_000)
+        assert (limits.ingest_rows, limits.backfill_rows) == (10_000, 20_000)
+        assert (limits.file_bytes, limits.link_life_s) == (150_000_000, 600)
+
+    def test_a_file_is_put_to_a_signed_address_and_its_job_is_followed(self, world):
+        started = job(world)
+        pending = started.status()
+        answer = started.put(csv_bytes(["name"], [["A"], [""]]))
+        status = started.ended()
+
+        assert (pending["status"], pending["counts"]) == ("UPLOAD_PENDING", None)
+        assert (answer.status, bool(answer.headers["ETag"])) == (200, True)
+        assert (status["status"], status["fully_imported"]) == ("COMPLETED", True)
+        counts = status["counts"]
+        assert counts.pop("submitted") == sum(counts.values()) == 2
+        assert world.names() == ["A"]
+        assert started.report()[0]["status"] == "created"
+
+    def test_the_address_dies_after_10_minutes(self, world):
+        started = job(world)
+        world.sandbox.clock.advance(601)
+
+        assert started.put(csv_bytes(["name"], [["A"]])).status == 403
+
+    @pytest.mark.parametrize(("behaviour", "price"), [("UPSERT", "2"), ("SKIP", "1")])
+    def test_a_match_is_changed_or_left_alone(self, world, behaviour, price):
+        world.created("A", Key="k", Price="1")
+
+        upsert(world, "Key", behaviour).rows(["name", "Key", "Price"], ["A", "k", "2"]).ended()
+
+        (item,) = world.sandbox.items(world.board.id)
+        assert item.values["Price"] == price
+
+    @pytest.mark.parametrize(
+        ("limit", "reason"),
+        [("items_per_hour", "ACCOUNT_CAPACITY_EXCEEDED"), ("ingest_rows", "INVALID_UPLOAD")],
+    )
+    def test_too_many_rows_reject_the_file(self, serve, limit, reason):
+        world = serve(imports=ImportLimits(**{limit: 1}))
+
+        assert job(world).rows(["name"], ["A"], ["B"]).refusal()[0] == reason
+
+    def test_too_many_starts_are_a_429(self, serve):
+        world = serve(imports=ImportLimits(starts_per_hour=1))
+        start(world, "backfill_items").succeeded()
+        refused = start(world)
+
+        assert (refused.status, refused.code) == (429, "RATE_LIMIT_EXCEEDED")
+        assert refused.errors[0]["extensions"]["retryAfterMs"] > 3_000_000
+
+
 class TestFaultsOnDemand:
     # What a stand-in has to play, and the faults that do it.
     PLAYED: ClassVar = {
@@ -239,6 +297,9 @@ class TestFaultsOnDemand:
         "an item deleted meanwhile": ["item-deleted"],
         "a cursor that expired": ["expired-cursor"],
         "no rights, and an API switched off": ["403", "blocked"],
+        "an import that is stuck": ["import-stuck"],
+        "an import that fails": ["import-failed", "import-rejected"],
+        "an import that is partly done": ["import-partly-done"],
     }
 
     @pytest.mark.parametrize("wanted", PLAYED)

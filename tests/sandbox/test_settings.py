@@ -2,7 +2,7 @@
 
 import pytest
 
-from order_sync.sandbox import SandboxOptions, with_settings
+from order_sync.sandbox import ImportLimits, SandboxOptions, with_settings
 from order_sync.sandbox.options import PLANS, setting_names
 
 
@@ -25,6 +25,12 @@ def test_figures_of_the_plan_can_be_set_one_by_one():
     assert made.quota.requests_in_flight == PLANS["pro"].requests_in_flight
 
 
+def test_figures_of_imports_can_be_set_one_by_one():
+    made = with_settings(SandboxOptions(), ["items_per_hour=5", "rows_per_s=0.5"])
+
+    assert made.imports == ImportLimits(items_per_hour=5, rows_per_s=0.5)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -34,6 +40,7 @@ def test_figures_of_the_plan_can_be_set_one_by_one():
         "items_limit=1.5",
         "items_limit=-1",
         "time_scale=0",
+        "rows_per_s=0",
         "read_lag_s=inf",
         "read_lag_s=nan",
         "limits=yes",
@@ -48,9 +55,10 @@ def test_a_setting_that_cannot_be_read_is_refused(text):
 
 
 def test_every_number_can_be_set():
-    numbers = {
-        name for name, value in vars(SandboxOptions()).items() if isinstance(value, int | float)
-    }
+    options = SandboxOptions()
+    known = {**vars(options), **vars(options.imports)}
+    numbers = {name for name, value in known.items() if isinstance(value, int | float)}
 
     assert numbers <= set(setting_names())
+    assert len(set(setting_names())) == len(setting_names())
     assert "token" not in setting_names()

@@ -13,6 +13,7 @@ import pytest
 
 from order_sync.sandbox import Sandbox, SandboxOptions, StateError, StateInUse
 from order_sync.sandbox.graphql import load_schema
+from order_sync.sandbox.state_file import StateFile
 
 from .conftest import BOARD, Api, World
 from .importing import STATUS, job
@@ -218,6 +219,21 @@ def test_what_an_import_wrote_survives_and_the_import_itself_does_not(kept):
     assert kept.everything() == before
     assert sorted(kept.names()) == ["A", "B"]
     assert kept.api.ask(STATUS, {"j": started.id}).code == "ResourceNotFoundException"
+
+
+def test_a_full_activity_log_survives_without_its_oldest_entries(kept, monkeypatch):
+    monkeypatch.setattr("order_sync.sandbox.activity.ENTRIES_KEPT", 3)
+    kept.board = kept.sandbox.add_board(BOARD)
+    for name in "ABCDE":
+        kept.created(name)
+    before = kept.everything()
+
+    kept.begin_again()
+
+    assert kept.everything() == before
+    assert [entry.number for entry in kept.board.activity.newest_first()] == [5, 4, 3]
+    kept.sandbox.close()
+    assert sum(key.startswith("event/") for key in StateFile(kept.file).read()) == 3
 
 
 def test_an_archived_item_that_is_deleted_stays_deleted(kept):

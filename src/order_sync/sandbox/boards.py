@@ -295,7 +295,8 @@ class Account:
     def rename(self, item: Item, name: str) -> None:
         check_name(name)
         previous, item.name = item.name, name
-        self._log(item, "update_name", previous_value=previous, value=name)
+        if previous != name:
+            self._log(item, "update_name", previous_value=previous, value=name)
 
     def write(self, item: Item, cells: Mapping[str, Any]) -> None:
         """Put parsed contents into cells; None clears one."""

@@ -64,17 +64,17 @@ class ApiVersions:
 class ImportLimits:
     """What bulk imports may use, and how quick they are; times are in sandbox seconds.
 
-    Rows and items count subitems, too. The hourly items are those of `ingest_items` alone.
+    Rows and items count subitems, too.
     """
 
-    starts_per_hour: int = 100
-    items_per_hour: int = 19_000
-    ingest_rows: int = 10_000
-    backfill_rows: int = 20_000
-    file_bytes: int = 150_000_000
+    starts_per_hour: int = 100  # of both kinds of jobs
+    items_per_hour: int = 19_000  # of `ingest_items`
+    ingest_rows: int = 10_000  # of one file
+    backfill_rows: int = 20_000  # of one file
+    file_bytes: int = 150_000_000  # of one file
     link_life_s: float = 10 * 60  # of the addresses for uploads and reports
     pickup_s: float = 1.0  # from the end of the upload until the file is looked at
-    rows_per_s: float = 200.0
+    rows_per_s: float = 200.0  # written while a job goes on
     report_s: float = 1.0  # from the end of the job until there is a report
 
 
@@ -126,7 +126,9 @@ class SandboxOptions:
 
 
 def with_settings(options: SandboxOptions, texts: Iterable[str]) -> SandboxOptions:
-    """`options` with settings as people write them: `NAME=VALUE`, figures of the plan included.
+    """`options` with settings as people write them: `NAME=VALUE`.
+
+    Figures of the plan and of imports are among them.
 
     Raises:
         ValueError: no such setting, or a value that cannot be read.
@@ -140,6 +142,9 @@ def with_settings(options: SandboxOptions, texts: Iterable[str]) -> SandboxOptio
         elif name in _kinds(Plan):
             figure = _read(name, value, _kinds(Plan)[name])
             options = replace(options, plan_limits=replace(options.quota, **{name: figure}))
+        elif name in _kinds(ImportLimits):
+            figure = _read(name, value, _kinds(ImportLimits)[name])
+            options = replace(options, imports=replace(options.imports, **{name: figure}))
         else:
             raise ValueError(f"no setting {name!r}; choose from: {', '.join(setting_names())}")
     return options
@@ -147,7 +152,7 @@ def with_settings(options: SandboxOptions, texts: Iterable[str]) -> SandboxOptio
 
 def setting_names() -> list[str]:
     """What `with_settings` knows."""
-    return [*_kinds(SandboxOptions), *_kinds(Plan)]
+    return [name for owner in (SandboxOptions, Plan, ImportLimits) for name in _kinds(owner)]
 
 
 def _kinds(owner: type[Any]) -> dict[str, Any]:
@@ -159,6 +164,7 @@ def _kinds(owner: type[Any]) -> dict[str, Any]:
     }
 
 
+_SPEEDS = ("rows_per_s", "time_scale")  # nothing would ever happen at 0
 _WORDS = [get_args(kind)[:1] for kind in (PlanName, CostPreset, Dialect, Caller)]
 
 
@@ -175,6 +181,6 @@ def _read(name: str, text: str, kind: Any) -> Any:
         number = float(text) if kind is float else int(text)
     except ValueError:
         raise ValueError(f"{name} has to be a number, not {text!r}") from None
-    if not 0 <= number < math.inf or (name == "time_scale" and number == 0):
+    if not 0 <= number < math.inf or (number == 0 and name in _SPEEDS):
         raise ValueError(f"{name} cannot be {text}")
     return number
