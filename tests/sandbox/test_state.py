@@ -167,8 +167,8 @@ MUTATIONS: dict[str, Callable[[World, str, str], dict[str, Any]]] = {
     },
     "delete_column": lambda w, _i, _g: {"board_id": w.board.id, "column_id": w.column("Sum")},
     "change_item_position": lambda w, i, _g: {
-        "item_id": i, "relative_to": w.items_named("PO-3")[0],
-        "position_relative_method": Word("after_at"),
+        "item_id": w.items_named("PO-3")[0], "relative_to": i,
+        "position_relative_method": Word("before_at"),
     },
     "update_dropdown_column": lambda w, _i, _g: _labels(w, "Customer"),
     "update_status_column": lambda w, _i, _g: _labels(w, "Status"),

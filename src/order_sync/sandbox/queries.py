@@ -59,6 +59,8 @@ def items(
     """Items in the order they were made, whatever the order of `ids`; unknown ids are left out."""
     known = call.service.account.items
     if ids is None:
+        if exclude_nonactive is not None:
+            raise invalid_argument("exclude_nonactive needs ids")
         found: Iterable[Item] = (item for item in known.values() if item.state == "active")
     else:
         check_ids(ids)
