@@ -75,6 +75,8 @@ def test_a_write_can_be_ignored_silently(world, column):
 
     assert world.cell(item_id, "Key")["text"] == "old"
     assert world.cell(item_id, "Price")["text"] == ("3" if column else "")
+    changes = [one for one in world.board.activity.newest_first() if one.column_id]
+    assert [one.column_id for one in changes] == ([world.column("Price")] if column else [])
 
 
 def test_a_cell_that_is_to_be_cleared_can_keep_what_it_holds(world):

@@ -5,7 +5,7 @@ Nothing here knows of GraphQL or HTTP, and nothing here judges values: see colum
 
 import random
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -157,6 +157,7 @@ class Account:
         self.touched: dict[str, Item] = {}  # since a state file last took them over
         self._user_id: str | None = USER_ID  # whose activity is logged
         self._at: float | None = None  # sandbox seconds; None: now
+        self._keeps: Callable[[Board, str], bool] | None = None  # cells that do not change
 
     @contextmanager
     def acting_as(self, user_id: str | None, at: float | None = None) -> Iterator[None]:
@@ -167,6 +168,15 @@ class Account:
             yield
         finally:
             self._user_id, self._at = before
+
+    @contextmanager
+    def keeping(self, keeps: Callable[[Board, str], bool]) -> Iterator[None]:
+        """Meanwhile changes of the cells of these columns are taken and not made."""
+        self._keeps = keeps
+        try:
+            yield
+        finally:
+            self._keeps = None
 
     def _now(self) -> float:
         return self._clock.now() if self._at is None else self._at
@@ -301,6 +311,8 @@ class Account:
     def write(self, item: Item, cells: Mapping[str, Any]) -> None:
         """Put parsed contents into cells; None clears one."""
         for column_id, content in cells.items():
+            if self._keeps is not None and self._keeps(item.board, column_id):
+                continue
             previous = item.cells.get(column_id)
             if content is None:
                 item.cells.pop(column_id, None)

@@ -50,27 +50,11 @@ class Call:
         if refused is not None:
             raise refused
         self.fault.before_field(position, self.service.account, arguments)
-        outcome = self._written(self.fault, resolve, arguments)
+        with self.service.account.keeping(self.fault.keeps_cell):
+            outcome = resolve(self, **arguments)
         lost = self.fault.lose_alias(position)
         if lost is not None:
             raise lost
-        return outcome
-
-    def _written(
-        self, fault: Fault, resolve: Callable[..., Any], arguments: Mapping[str, Any]
-    ) -> Any:
-        """Resolve the field; cells the fault wants kept get back what they held."""
-        item = self.service.account.items.get(arguments.get("item_id") or "")
-        before = {} if item is None else dict(item.cells)
-        outcome = resolve(self, **arguments)
-        if item is not None:
-            for column_id in {*before, *item.cells}:
-                if not fault.keeps_cell(item.board, column_id):
-                    continue
-                if column_id in before:
-                    item.cells[column_id] = before[column_id]
-                else:
-                    del item.cells[column_id]
         return outcome
 
     def has_settled(self, item: Item) -> bool:
