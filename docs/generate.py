@@ -10,6 +10,8 @@ Run it with scripts/docs. `tests/test_docs.py` fails when a part is out of date.
 from __future__ import annotations
 
 import ast
+import dataclasses
+import inspect as inspect_module
 import re
 import sys
 import tempfile
@@ -45,6 +47,8 @@ from order_sync.rules import states
 from order_sync.rules.refusals import RUN_CODES, SOURCE_CODES, WARNING_CODES, Again, OwnCode
 from order_sync.rules.retry import ERROR_TABLE, ErrorRule, Remedy
 from order_sync.rules.states import GROUP_TRANSITIONS, TRANSITIONS, Event, RowState
+from order_sync.sandbox import available_faults
+from order_sync.sandbox.options import PLANS, ImportLimits, Plan, SandboxOptions, setting_names
 from order_sync.settings import FileSettings
 
 ROOT = Path(__file__).parents[1]
@@ -790,6 +794,54 @@ def _view(tables: Tables) -> str:
     )
 
 
+# The sandbox --------------------------------------------------------------------------------------
+
+
+def sandbox_settings() -> str:
+    """What `--set` takes; the meaning is the comment behind the field."""
+    return _sandbox_fields(SandboxOptions)
+
+
+def sandbox_imports() -> str:
+    return _sandbox_fields(ImportLimits)
+
+
+def _sandbox_fields(owner: type[SandboxOptions | ImportLimits]) -> str:
+    source = inspect_module.getsource(owner)
+    comments = dict(re.findall(r"^    (\w+): .*?  # (.*)$", source, re.M))
+    known = set(setting_names())
+    rows = [
+        (code(one.name), code(_written(one.default)), sentence(comments.get(one.name, "")))
+        for one in dataclasses.fields(owner)
+        if one.name in known
+    ]
+    return table(("setting", "default", "meaning"), rows)
+
+
+def _written(default: object) -> str:
+    """A default as `--set` reads it; none is a limit that is not there."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, float):
+        return f"{default:g}"
+    return "none" if default is None else str(default)
+
+
+def sandbox_plans() -> str:
+    rows = (
+        (code(figure.name), *(f"{getattr(plan, figure.name):,}" for plan in PLANS.values()))
+        for figure in dataclasses.fields(Plan)
+    )
+    return table(("figure", *PLANS), rows)
+
+
+def sandbox_faults() -> str:
+    return table(
+        ("fault", "what happens"),
+        ((code(name), sentence(says)) for name, says in available_faults().items()),
+    )
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "json-envelope": json_envelope,
     "json-documents": json_documents,
@@ -814,6 +866,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "command-filters": command_filters,
     "commands": command_list,
     "tables": table_list,
+    "sandbox-settings": sandbox_settings,
+    "sandbox-imports": sandbox_imports,
+    "sandbox-plans": sandbox_plans,
+    "sandbox-faults": sandbox_faults,
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import re
 import shlex
@@ -23,6 +24,7 @@ from order_sync.profile import DEFAULT_PROFILE, ProfileFile, load_profile
 from order_sync.rules.refusals import OWN_CODES, WARNING_CODES
 from order_sync.rules.retry import ERROR_TABLE
 from order_sync.rules.states import TRANSITIONS, Event, RowState
+from order_sync.sandbox import SandboxOptions
 from order_sync.settings import FileSettings
 
 ROOT = Path(__file__).parents[1]
@@ -287,3 +289,65 @@ def test_files_the_architecture_names_exist():
     named = re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py|\.toml))`", text)
     assert len(named) > 20
     assert [name for name in named if not (PACKAGE / name).exists()] == []
+
+
+# The sandbox --------------------------------------------------------------------------------------
+
+STANDINGS = {"exact", "form", "invented"}
+
+
+def sandbox_rules() -> list[tuple[str, str, str, str, str]]:
+    """rule, figure, place in the code, source, standing."""
+    text = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    rules = text.partition("## Rules")[2].partition("## What it does not")[0]
+    rows = [line.strip("|").split("|") for line in rules.splitlines() if line.startswith("| ")]
+    return [tuple(cell.strip() for cell in row) for row in rows if row[0].strip() != "rule"]
+
+
+def figure_in_code(place: str) -> float:
+    """`module.NAME`, `module.NAME[key]` or the name of a setting, with `imports.` if it is one."""
+    module_name, dot, name = place.partition(".")
+    if not dot:
+        return getattr(SandboxOptions(), place)
+    if module_name == "imports":
+        return getattr(SandboxOptions().imports, name)
+    name, _, key = name.partition("[")
+    found = getattr(importlib.import_module(f"order_sync.sandbox.{module_name}"), name)
+    return found[key.rstrip("]")] if key else found
+
+
+def test_every_rule_of_the_sandbox_says_what_it_rests_on():
+    rules = sandbox_rules()
+    assert len(rules) > 80
+    for rule, figure, place, source, standing in rules:
+        assert standing in STANDINGS, rule
+        assert source or standing == "invented", rule
+        assert bool(figure) == bool(place), rule
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["DAILY_LIMIT_EXCEEDED", "IP_RATE_LIMIT_EXCEEDED", "RESOURCE_LOCKED", "report:", "`modern`"],
+)
+def test_what_nobody_published_is_said_to_be_invented(what: str):
+    assert {row[4] for row in sandbox_rules() if what in row[0]} == {"invented"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "figure", "place"), [row[:3] for row in sandbox_rules() if row[1]], ids=str
+)
+def test_a_figure_of_the_sandbox_is_the_one_in_the_code(rule: str, figure: str, place: str):
+    assert float(figure.replace(",", "")) == figure_in_code(place.strip("`")), rule
+
+
+def test_every_figure_of_the_sandbox_has_a_rule():
+    """Seed, log and what is off by default are no rules of the API."""
+    named = {place.strip("`") for _, _, place, _, _ in sandbox_rules()}
+    options = SandboxOptions()
+    figures = {
+        name
+        for name, value in vars(options).items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > 1
+    }
+    figures |= {f"imports.{name}" for name in vars(options.imports)}
+    assert figures - named == {"request_log_size", "request_log_answer_bytes"}

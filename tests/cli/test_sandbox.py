@@ -123,6 +123,31 @@ def test_an_unknown_fault_exits_2(run, fault):
     assert "--list-faults" in ended.err
 
 
+def test_its_rules_are_set_on_the_command_line():
+    options = "--plan standard --costs legacy --dialect legacy --items-limit 0 --time-scale 60"
+    settings = ["--set", "requests_per_minute=7", "--set", "subitems_limit=3"]
+    with serving("--output", "json", *options.split(), *settings) as process:
+        place = read_document(process)["settings"]
+        board = place["ORDER_SYNC_MONDAY__BOARD_ID"]
+        document = f'mutation {{ create_item(board_id: {board}, item_name: "x") {{ id }} }}'
+        answer = httpx2.post(
+            place["ORDER_SYNC_MONDAY__API_URL"],
+            json={"query": document},
+            headers={"Authorization": "token"},
+        )
+    assert answer.json()["error_code"] == "ItemsLimitationException"
+    assert answer.headers["RateLimit-Policy"].startswith('"minuteRate";q=7;w=1,')
+    left = answer.headers["RateLimit"].rpartition('"complexityMinute";r=')[2].partition(";")[0]
+    assert int(left) < 10_000_000 - 30_000
+
+
+@pytest.mark.parametrize("setting", ["nonsense=1", "items_limit", "items_limit=many"])
+def test_an_unknown_setting_exits_2(run, setting):
+    ended = run("sandbox", "--set", setting)
+    assert ended.exit_code == 2
+    assert "--set" in ended.err
+
+
 def test_faults_from_a_file_strike_and_are_counted(folder):
     (folder / "faults.toml").write_text('[[fault]]\nname = "429"\ntimes = 2\nretry_s = 1\n')
     with serving("--output", "json", "--faults", "faults.toml") as process:

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
 
-from order_sync.sandbox import Sandbox, SandboxOptions, create_app
+from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer, create_app
+from order_sync.sandbox.options import PLANS
 
 BOARD = {
     "name": "Orders",
@@ -38,6 +39,14 @@ BOARD = {
         {"title": "Mirror", "type": "mirror"},
         {"title": "Id", "type": "item_id"},
         {"title": "Changed", "type": "last_updated"},
+        {"title": "Place", "type": "location"},
+        {"title": "Made", "type": "creation_log"},
+        {"title": "Number", "type": "auto_number"},
+        {"title": "Progress", "type": "progress"},
+        {"title": "Button", "type": "button"},
+        {"title": "Wired", "type": "integration"},
+        {"title": "Spent", "type": "time_tracking"},
+        {"title": "Votes", "type": "vote"},
     ],
     "subitem_columns": [
         {"title": "Name", "type": "name"},
@@ -194,3 +203,45 @@ def make_world():
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+# Over a real connection ------------------------------------------------------------------------
+
+
+class ServedApi(Api):
+    """Asks a sandbox that is served, each time on a new connection."""
+
+    def __init__(self, world: World, url: str) -> None:
+        super().__init__(world.sandbox)
+        self._url = url
+
+    def _client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(base_url=self._url, timeout=20, trust_env=False)
+
+
+def create_many(world, names):
+    fields = "".join(
+        f' a{place}: create_item(board_id: {world.board.id}, item_name: "{name}") {{ id }}'
+        for place, name in enumerate(names)
+    )
+    return world.api.ask(f"mutation {{{fields} }}")
+
+
+@pytest.fixture
+def serve():
+    """Makes worlds that are served; `plan_` before a name sets a figure of the standard plan."""
+    servers: list[SandboxServer] = []
+
+    def make(**options):
+        figures = {name[5:]: options.pop(name) for name in list(options) if name[:5] == "plan_"}
+        if figures:
+            options["plan_limits"] = replace(PLANS["standard"], **figures)
+        world = World(**options)
+        servers.append(SandboxServer(world.sandbox))
+        servers[-1].start()
+        world.api = ServedApi(world, servers[-1].url)
+        return world
+
+    yield make
+    for server in servers:
+        server.stop()

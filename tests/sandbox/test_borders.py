@@ -59,4 +59,5 @@ def test_the_public_names_are_these():
         "read_faults",
         "serve",
         "template_names",
+        "with_settings",
     }

@@ -42,6 +42,8 @@ ACCEPTED = [
     ("Clock", {"hour": 14, "minute": 5}, "02:05 PM", {"hour": 14, "minute": 5}),
     ("Tags", {"tag_ids": [3]}, "3", {"tag_ids": [3]}),
     ("Linked", {"item_ids": ["12"]}, None, None),
+    ("Place", {"lat": "48.85", "lng": "2.35", "address": "Paris"}, "Paris", {"lat": "48.85"}),
+    ("Place", "48.85 2.35 Rue de Rivoli, Paris", "Rue de Rivoli, Paris", {"lng": "2.35"}),
 ]
 
 REFUSED = [
@@ -76,13 +78,50 @@ REFUSED = [
     ("Stars", {"rating": 6}),
     ("Stars", {"rating": "1" * 5000}),
     ("Clock", {"hour": 24, "minute": 0}),
+    ("Stars", {"rating": 0}),
+    ("Clock", {"hour": "09", "minute": 0}),
     ("Linked", {"item_ids": "12"}),
+    ("Due", {"date": "2026-11-22", "time": "14:05"}),
+    ("Paid", {"checked": 1}),
+    ("Place", {"lat": "90", "lng": "2", "address": "Pole"}),
+    ("Place", {"lat": "1", "lng": "-180", "address": "Date line"}),
+    ("Place", {"lat": "1", "lng": "2"}),
+    ("Place", "1.0 2.0"),
     ("Subitems", "x"),
     ("Sum", "1"),
     ("Mirror", "1"),
     ("Id", "1"),
     ("Changed", "2026-11-22"),
+    ("Made", "2026-11-22"),
+    ("Number", "1"),
+    ("Progress", "50"),
+    ("Button", "x"),
+    ("Wired", "x"),
+    ("Spent", "1"),
+    ("Votes", "1"),
 ]
+
+# What clears a cell, by title; null clears them all.
+CLEARED_BY = {
+    "Key": [""],
+    "Notes": [""],
+    "Price": [""],
+    "Status": ["", {}],
+    "Customer": ["", {"labels": []}],
+    "Due": [""],
+    "Paid": [],
+    "Site": ["", {}],
+    "Mail": ["", {}],
+    "Call": ["", {}],
+    "Land": [{}],
+    "Owner": ["", {}],
+    "Span": [{}],
+    "Stars": [{}],
+    "Clock": [{}],
+    "Tags": [],
+    "Linked": [{}],
+    "Place": [],
+}
 
 
 @pytest.mark.parametrize(("title", "written", "text", "value"), ACCEPTED)
@@ -109,14 +148,41 @@ def test_a_wrong_value_is_refused_and_nothing_is_written(world, title, written):
     assert world.names() == []
 
 
-@pytest.mark.parametrize("cleared", [None, "", {}])
-@pytest.mark.parametrize(("title", "written"), [(a[0], a[1]) for a in ACCEPTED[2::3]])
-def test_a_cell_can_be_cleared(world, title, written, cleared):
-    item_id = world.created("PO", **{title: written})
+def _filled(world, title):
+    """An item with something in that column."""
+    written = next(one[1] for one in ACCEPTED if one[0] == title)
+    return world.created("PO", **{title: written})
 
-    world.change(item_id, **{title: cleared}).succeeded()
 
-    assert world.cell(item_id, title)["value"] is None
+@pytest.mark.parametrize("title", CLEARED_BY)
+def test_a_cell_is_cleared_by_null_and_what_its_type_takes_for_it(world, title):
+    for cleared in (None, *CLEARED_BY[title]):
+        item_id = _filled(world, title)
+        world.change(item_id, **{title: cleared}).succeeded()
+
+        assert not world.cell(item_id, title)["text"]
+        if (title, cleared) != ("Span", {}):
+            assert world.cell(item_id, title)["value"] is None
+
+
+@pytest.mark.parametrize("title", CLEARED_BY)
+def test_what_clears_other_types_is_a_wrong_value_in_this_one(world, title):
+    for wrong in ("", {}):
+        if wrong not in CLEARED_BY[title]:
+            item_id = _filled(world, title)
+            before = world.cell(item_id, title)
+            assert world.change(item_id, **{title: wrong}).errors
+            assert world.cell(item_id, title) == before
+
+
+def test_a_timeline_that_is_emptied_by_an_object_remembers_when(world):
+    item_id = _filled(world, "Span")
+
+    world.change(item_id, Span={}).succeeded()
+
+    cell = world.cell(item_id, "Span", "text value ... on TimelineValue { from to }")
+    assert (cell["text"], cell["from"], cell["to"]) == ("", None, None)
+    assert list(orjson.loads(cell["value"])) == ["changed_at"]
 
 
 @pytest.mark.parametrize(
@@ -196,6 +262,18 @@ def test_read_only_types_show_what_they_stand_for(world):
     assert world.cell(item_id, "Mirror", "... on MirrorValue { display_value }") == {
         "display_value": ""
     }
+
+
+def test_types_nobody_writes_have_their_own_fields(world):
+    item_id = world.created("PO", Place="48.85 2.35 Paris")
+
+    place = world.cell(item_id, "Place", "text ... on LocationValue { lat lng address }")
+    assert place == {"text": "Paris", "lat": 48.85, "lng": 2.35, "address": "Paris"}
+    made = world.cell(item_id, "Made", "... on CreationLogValue { created_at creator_id }")
+    me = world.api.ask("{ me { id } }").data["me"]
+    assert made["creator_id"] == me["id"]
+    assert world.cell(item_id, "Votes", "... on VoteValue { vote_count }") == {"vote_count": 0}
+    assert world.cell(item_id, "Number") == {"text": None, "value": None}
 
 
 def test_an_unknown_column_is_refused(world):

@@ -213,6 +213,12 @@ def test_an_item_that_went_away_is_only_found_by_its_id(world, mutation, state):
     assert world.change(item_id, Key="x").code == "InvalidItemIdException"
 
 
+def test_nonactive_items_are_excluded_from_ids_only(world):
+    refused = world.api.ask("{ items(exclude_nonactive: true) { id } }")
+
+    assert refused.code == "InvalidArgumentException"
+
+
 def test_unknown_ids_are_left_out(world):
     item_id = world.created()
 

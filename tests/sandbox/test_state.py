@@ -13,6 +13,7 @@ import pytest
 
 from order_sync.sandbox import Sandbox, SandboxOptions, StateError, StateInUse
 from order_sync.sandbox.graphql import load_schema
+from order_sync.sandbox.state_file import StateFile
 
 from .conftest import BOARD, Api, World
 from .importing import STATUS, job
@@ -35,6 +36,7 @@ CELLS = {
     "Clock": {"hour": 9, "minute": 5},
     "Tags": {"tag_ids": [3, 4]},
     "Linked": {"item_ids": [5]},
+    "Place": {"lat": "52.5", "lng": "13.4", "address": "Berlin"},
 }
 
 
@@ -71,7 +73,11 @@ class Kept(World):
             {key: item.updated_at for key, item in account.items.items()},
             {key: board.items_count for key, board in account.boards.items()},
             [self.cell(key, title) for key in self._items() for title in CELLS],
+            {key: list(board.activity.newest_first()) for key, board in account.boards.items()},
         )
+
+    def items_named(self, name: str) -> list[str]:
+        return [item.id for item in self.sandbox.items(self.board.id) if item.name == name]
 
     def _items(self) -> list[str]:
         return [i.id for i in self.sandbox.account.items.values() if i.board is self.board]
@@ -159,6 +165,11 @@ MUTATIONS: dict[str, Callable[[World, str, str], dict[str, Any]]] = {
         "board_id": w.board.id, "title": "Extra", "column_type": Word("text"),
         "after_column_id": w.column("Key"),
     },
+    "delete_column": lambda w, _i, _g: {"board_id": w.board.id, "column_id": w.column("Sum")},
+    "change_item_position": lambda w, i, _g: {
+        "item_id": w.items_named("PO-3")[0], "relative_to": i,
+        "position_relative_method": Word("before_at"),
+    },
     "update_dropdown_column": lambda w, _i, _g: _labels(w, "Customer"),
     "update_status_column": lambda w, _i, _g: _labels(w, "Status"),
 }  # fmt: skip
@@ -208,6 +219,21 @@ def test_what_an_import_wrote_survives_and_the_import_itself_does_not(kept):
     assert kept.everything() == before
     assert sorted(kept.names()) == ["A", "B"]
     assert kept.api.ask(STATUS, {"j": started.id}).code == "ResourceNotFoundException"
+
+
+def test_a_full_activity_log_survives_without_its_oldest_entries(kept, monkeypatch):
+    monkeypatch.setattr("order_sync.sandbox.activity.ENTRIES_KEPT", 3)
+    kept.board = kept.sandbox.add_board(BOARD)
+    for name in "ABCDE":
+        kept.created(name)
+    before = kept.everything()
+
+    kept.begin_again()
+
+    assert kept.everything() == before
+    assert [entry.number for entry in kept.board.activity.newest_first()] == [5, 4, 3]
+    kept.sandbox.close()
+    assert sum(key.startswith("event/") for key in StateFile(kept.file).read()) == 3
 
 
 def test_an_archived_item_that_is_deleted_stays_deleted(kept):

@@ -34,6 +34,21 @@ class Plan(StrEnum):
     ENTERPRISE = "enterprise"
 
 
+class Costs(StrEnum):
+    """What a write costs, in complexity points: 30,000, 10,000 or 50."""
+
+    LEGACY = "legacy"
+    OF_2024 = "2024"
+    MODERN = "modern"
+
+
+class Dialect(StrEnum):
+    """How errors look: as today, or as before 2025."""
+
+    CURRENT = "current"
+    LEGACY = "legacy"
+
+
 def add_to(app: typer.Typer) -> None:
     command(app, "sandbox")(sandbox)
 
@@ -51,6 +66,19 @@ def sandbox(
         typer.Option("--customer", metavar="NAME", help="A customer the board offers; repeatable."),
     ] = None,
     plan: Annotated[Plan, typer.Option("--plan", help="Whose limits apply.")] = Plan.ENTERPRISE,
+    costs: Annotated[
+        Costs, typer.Option("--costs", help="Points of a write: 30,000, 10,000 or 50.")
+    ] = Costs.MODERN,
+    dialect: Annotated[
+        Dialect, typer.Option("--dialect", help="Errors as today or as before 2025.")
+    ] = Dialect.CURRENT,
+    items_limit: Annotated[
+        int, typer.Option("--items-limit", metavar="N", min=0, help="Items a board can hold.")
+    ] = 10_000,
+    time_scale: Annotated[
+        float,
+        typer.Option("--time-scale", metavar="X", min=0.001, help="Minutes pass X times as fast."),
+    ] = 1,
     latency_ms: Annotated[
         float, typer.Option("--latency-ms", metavar="MS", min=0, help="Added to every answer.")
     ] = 0,
@@ -74,6 +102,10 @@ def sandbox(
     list_faults: Annotated[
         bool, typer.Option("--list-faults", help="Show the faults there are, and end.")
     ] = False,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other figure; repeatable."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of ids and of chance.")] = 0,
     state: Annotated[
         Path | None,
@@ -85,19 +117,27 @@ def sandbox(
     ] = None,
 ) -> int:
     """Serve a stand-in for monday.com until Ctrl-C."""
-    from order_sync.sandbox import SandboxOptions, StateError, StateInUse, serve
+    from order_sync.sandbox import SandboxOptions, StateError, StateInUse, serve, with_settings
 
     if list_faults:
         return _list_faults(session)
     wanted = [*_faults(fault or []), *(_faults_in(faults, seed) if faults else ())]
     options = SandboxOptions(
         plan=plan.value,
+        costs=costs.value,
+        api_dialect=dialect.value,
+        items_limit=items_limit,
+        time_scale=time_scale,
         limits=not no_limits,
         latency_ms=latency_ms,
         read_lag_s=read_lag,
         idempotency=not no_idempotency,
         seed=seed,
     )
+    try:
+        options = with_settings(options, setting or ())
+    except ValueError as error:
+        raise ConfigError(f"--set: {error}", hint="write for example --set read_lag_s=5") from None
     described = [_described(one, options) for one in board or ()]
 
     def announce(address: str, started: Sandbox) -> None:

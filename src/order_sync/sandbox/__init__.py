@@ -6,7 +6,7 @@ from order_sync.sandbox.board_files import read_board, template_names
 from order_sync.sandbox.errors import ApiError
 from order_sync.sandbox.fault_file import FaultFileError, read_faults
 from order_sync.sandbox.faults import Fault, available_faults, parse_fault
-from order_sync.sandbox.options import ImportLimits, Plan, SandboxOptions
+from order_sync.sandbox.options import ImportLimits, Plan, SandboxOptions, with_settings
 from order_sync.sandbox.request_log import RequestRecord
 from order_sync.sandbox.sandbox import GroupView, ItemView, Sandbox
 from order_sync.sandbox.server import SandboxServer, serve
@@ -35,4 +35,5 @@ __all__ = [
     "read_faults",
     "serve",
     "template_names",
+    "with_settings",
 ]

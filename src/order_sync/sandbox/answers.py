@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from order_sync.sandbox.errors import RequestError
+from order_sync.sandbox.user import ACCOUNT_ID
 
 HANG_UP = "sandbox.hang_up"  # name of the ASGI extension that closes the connection
 
@@ -55,28 +56,34 @@ class Answer:
 
 def refusal(error: RequestError, headers: Mapping[str, str] | None = None) -> Answer:
     """The body of a request that was refused as a whole; it has no `data`."""
-    entry = {"message": error.message, "extensions": error.extensions}
+    entry: dict[str, Any] = {"message": error.message, "extensions": error.extensions}
+    if error.path:
+        entry["path"] = error.path
     told = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return Answer(error.status_code, orjson.dumps({"errors": [entry]}), {**told, **(headers or {})})
 
 
-def legacy_form(content: dict[str, Any]) -> dict[str, Any]:
+def legacy_form(content: dict[str, Any], status: int) -> dict[str, Any]:
     """An answer as it looked before 2025, when an error stood alone at the top.
 
-    Answers that carry data keep the present form.
+    Answers that carry data keep their list of errors, and so does a document with an unknown
+    field. There was no request id, but the id of the account.
     """
+    present = {name: part for name, part in content.items() if name != "extensions"}
     data, errors = content.get("data"), content.get("errors")
-    if not errors or (data and any(value is not None for value in data.values())):
-        return content
+    has_data = isinstance(data, dict) and any(value is not None for value in data.values())
+    if not errors or has_data:
+        return {**present, "account_id": int(ACCOUNT_ID)}
     extensions = errors[0]["extensions"]
     code = extensions["code"]
-    return {
+    if code == "undefinedField":
+        return present
+    old = {
         "error_code": _OLD_CODES.get(code, code),
         "error_message": errors[0]["message"],
-        "status_code": extensions.get("status_code", 200),
-        "error_data": extensions.get("error_data", {}),
-        "account_id": 9876543,
+        "status_code": extensions.get("status_code", status),
     }
+    return {**old, "error_data": extensions["error_data"]} if "error_data" in extensions else old
 
 
 _OLD_CODES = {"COMPLEXITY_BUDGET_EXHAUSTED": "ComplexityException"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import re
 import secrets
 import time
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from order_sync.sandbox.answers import Answer, legacy_form, refusal
 from order_sync.sandbox.call import Call
 from order_sync.sandbox.errors import ApiError, RequestError
-from order_sync.sandbox.faults import Fault
+from order_sync.sandbox.faults import Fault, ServerTimeLimit
 from order_sync.sandbox.graphql import Operation, error_entry, execute, field_limit
 from order_sync.sandbox.limits import Kind
 from order_sync.sandbox.options import WRITE_COSTS, ApiVersions
@@ -69,10 +70,11 @@ class ApiEndpoint:
         self._authenticate(request)
         self._sandbox.limits.admit(request.client.host if request.client else "")
         record.api_version = self._served_version(request)
+        _require_json(request)
         question = self._read(await request.body())
         question.operation.check_version(record.api_version)
         self._describe(record, question, request)
-        fault = self._strike(record)
+        fault = self._strike(record) or self._too_slow(question)
         answer = fault.instead() if fault else None
         if fault is None or answer is None:
             return await self._processed(question, request, record, fault)
@@ -85,7 +87,8 @@ class ApiEndpoint:
     # Reading the request ----------------------------------------------------------------------
 
     def _authenticate(self, request: Request) -> None:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        sent = request.headers.get("authorization", "").strip()
+        token = re.sub(r"^Bearer(\s+|$)", "", sent)
         expected = self._options.token
         if token and (
             expected is None or secrets.compare_digest(token.encode(), expected.encode())
@@ -193,6 +196,20 @@ class ApiEndpoint:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
+    def _latency_s(self, question: Question) -> float:
+        writes = question.operation.writes
+        return (self._options.latency_ms + writes * self._options.alias_latency_ms) / 1000
+
+    def _too_slow(self, question: Question) -> Fault | None:
+        """A document that takes longer than the server gives it loses its last fields."""
+        if self._latency_s(question) <= self._options.time_limit_s:
+            return None
+        each_s = self._options.alias_latency_ms / 1000
+        in_time = (
+            math.ceil(self._options.time_limit_s / each_s) if each_s else question.operation.writes
+        )
+        return ServerTimeLimit(in_time=in_time)
+
     async def _delivered(self, answer: Answer, question: Question, fault: Fault | None) -> Answer:
         if fault is not None:
             answer = fault.afterwards(answer)
@@ -201,9 +218,7 @@ class ApiEndpoint:
 
     async def _wait(self, answer: Answer, question: Question) -> None:
         """Let the configured latency pass. Other requests go on meanwhile."""
-        writes = question.operation.writes
-        ms = self._options.latency_ms + writes * self._options.alias_latency_ms
-        delay_s = ms / 1000 + answer.delay_s
+        delay_s = min(self._latency_s(question), self._options.time_limit_s) + answer.delay_s
         if delay_s > 0:
             await asyncio.sleep(delay_s)
 
@@ -278,12 +293,19 @@ class ApiEndpoint:
             content = orjson.loads(body)
             body = orjson.dumps({**content, "extensions": {"request_id": record.request_id}})
         if answer.is_json and self._options.api_dialect == "legacy":
-            body = orjson.dumps(legacy_form(orjson.loads(body)))
+            body = orjson.dumps(legacy_form(orjson.loads(body), answer.status))
         return replace(answer, headers=headers, body=body)
 
 
 def _bad_request(message: str) -> RequestError:
     return RequestError("INVALID_GRAPHQL_REQUEST", message, status_code=400)
+
+
+def _require_json(request: Request) -> None:
+    """A body that says it is something else is not read; one that says nothing is tried."""
+    told = request.headers.get("content-type", "application/json")
+    if told.partition(";")[0].strip().lower() != "application/json":
+        raise _bad_request("The body has to be of type application/json")
 
 
 def _served(asked: str, versions: ApiVersions) -> str:

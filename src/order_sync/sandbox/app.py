@@ -10,6 +10,7 @@ from order_sync.sandbox.control import control_routes
 from order_sync.sandbox.imports.transfer import import_routes
 from order_sync.sandbox.pages import not_found, page_routes
 from order_sync.sandbox.sandbox import Sandbox
+from order_sync.sandbox.schema_download import get_schema
 
 FIRST_BOARD = "customer-master-schedule"
 
@@ -35,6 +36,7 @@ def create_app(sandbox: Sandbox | None = None) -> Starlette:
 
     routes: list[BaseRoute] = [
         Route("/v2", endpoint, methods=["POST"]),
+        Route("/v2/get_schema", get_schema, methods=["GET"]),
         *import_routes(sandbox),
         *control_routes(sandbox),
         *page_routes(sandbox),

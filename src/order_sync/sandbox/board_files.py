@@ -102,7 +102,8 @@ def add_described_board(
         subitem_board = maker.board(
             f"Subitems of {board.name}", "sub_items_board", described.subitem_columns
         )
-        account.add_group(subitem_board, "Subitems", None, 0)
+        with account.acting_as(None):  # the logs of a new board are empty
+            account.add_group(subitem_board, "Subitems", None, 0)
         board.subitem_board, subitem_board.parent_board = subitem_board, board
         for column in board.columns.values():
             if column.type == "subtasks":

@@ -5,10 +5,12 @@ Nothing here knows of GraphQL or HTTP, and nothing here judges values: see colum
 
 import random
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from order_sync.sandbox.activity import ActivityLog
 from order_sync.sandbox.clock import Clock
 from order_sync.sandbox.errors import (
     ApiError,
@@ -20,10 +22,12 @@ from order_sync.sandbox.errors import (
 )
 from order_sync.sandbox.labels import Labels
 from order_sync.sandbox.options import SandboxOptions
+from order_sync.sandbox.user import USER_ID
 
 State = Literal["active", "archived", "deleted"]
 
 NAME_LENGTH = 255
+_ENDINGS = {"archived": "archive", "deleted": "delete"}
 GROUP_COLORS = (
     "#037f4c",
     "#00c875",
@@ -95,6 +99,10 @@ class Board:
     parent_board: "Board | None" = None
     items_count: int = 0
     written: set[str] = field(default_factory=set)  # ids of columns the API ever wrote
+    activity: ActivityLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.activity = ActivityLog(self.id)
 
     @property
     def subitem_board_id(self) -> str | None:
@@ -147,6 +155,31 @@ class Account:
         self.boards: dict[str, Board] = {}
         self.items: dict[str, Item] = {}
         self.touched: dict[str, Item] = {}  # since a state file last took them over
+        self._user_id: str | None = USER_ID  # whose activity is logged
+        self._at: float | None = None  # sandbox seconds; None: now
+        self._keeps: Callable[[Board, str], bool] | None = None  # cells that do not change
+
+    @contextmanager
+    def acting_as(self, user_id: str | None, at: float | None = None) -> Iterator[None]:
+        """Whatever happens meanwhile is done by this user, at this moment; None: in no log, now."""
+        before = self._user_id, self._at
+        self._user_id, self._at = user_id, at
+        try:
+            yield
+        finally:
+            self._user_id, self._at = before
+
+    @contextmanager
+    def keeping(self, keeps: Callable[[Board, str], bool]) -> Iterator[None]:
+        """Meanwhile changes of the cells of these columns are taken and not made."""
+        self._keeps = keeps
+        try:
+            yield
+        finally:
+            self._keeps = None
+
+    def _now(self) -> float:
+        return self._clock.now() if self._at is None else self._at
 
     # Ids ------------------------------------------------------------------------------------
 
@@ -185,13 +218,13 @@ class Account:
         color = color or GROUP_COLORS[len(board.groups) % len(GROUP_COLORS)]
         group = Group(self.new_text_id("group"), title, board, color)
         board.groups.insert(at, group)
-        board.updated_at = self._clock.now()
+        self._log_group(group, "create_group")
         return group
 
     def rename_group(self, group: Group, title: str) -> None:
         check_group_title(title)
-        group.title = title
-        group.board.updated_at = self._clock.now()
+        previous, group.title = group.title, title
+        self._log_group(group, "update_group_name", previous_value=previous)
 
     def close_group(self, group: Group, state: State) -> None:
         """Archive or delete a group with all its items."""
@@ -205,7 +238,13 @@ class Account:
         for item in list(group.items.values()):
             self.close_item(item, state)
         group.state = state
-        group.board.updated_at = self._clock.now()
+        self._log_group(group, f"{_ENDINGS[state]}_group")
+
+    def _log_group(self, group: Group, event: str, **more: Any) -> None:
+        now = group.board.updated_at = self._now()
+        if self._user_id is not None:
+            more = {"group_title": group.title, **more}
+            group.board.activity.add(now, event, self._user_id, group_id=group.id, **more)
 
     # Items --------------------------------------------------------------------------------------
 
@@ -246,11 +285,11 @@ class Account:
         return self._insert(item)
 
     def _insert(self, item: Item) -> Item:
-        item.created_at = self._clock.now()
+        item.created_at = self._now()
         self.items[item.id] = item
         self._put_last(item)
         item.board.items_count += 1
-        self.touch(item)
+        self._log(item, "create_pulse")
         return item
 
     def _put_last(self, item: Item) -> None:
@@ -260,20 +299,57 @@ class Account:
 
     def touch(self, item: Item) -> None:
         """Whatever changes about an item, this follows: only so a state file learns of it."""
-        item.updated_at = item.board.updated_at = self._clock.now()
+        item.updated_at = item.board.updated_at = self._now()
         self.touched[item.id] = item
 
     def rename(self, item: Item, name: str) -> None:
         check_name(name)
-        item.name = name
+        previous, item.name = item.name, name
+        if previous != name:
+            self._log(item, "update_name", previous_value=previous, value=name)
+
+    def write(self, item: Item, cells: Mapping[str, Any]) -> None:
+        """Put parsed contents into cells; None clears one."""
+        for column_id, content in cells.items():
+            if self._keeps is not None and self._keeps(item.board, column_id):
+                continue
+            previous = item.cells.get(column_id)
+            if content is None:
+                item.cells.pop(column_id, None)
+            else:
+                item.cells[column_id] = content
+            if previous != content:
+                column_type = item.board.columns[column_id].type
+                change = {"previous_value": previous, "value": content, "column_type": column_type}
+                self._log(item, "update_column_value", column_id=column_id, **change)
 
     def move(self, item: Item, group: Group) -> None:
         if item.parent is not None:
             raise invalid_argument("A subitem cannot be moved to a group", item_id=item.id)
-        del item.group.items[item.id]
+        previous = item.group
+        del previous.items[item.id]
         item.group = group
         self._put_last(item)
         self.touch(item)
+        if previous is not group:
+            self._log(item, "move_pulse_from_group", previous_group_id=previous.id)
+
+    def place_beside(self, item: Item, other: Item, *, before: bool) -> None:
+        """Put an item next to another one of its group. Nothing is logged of it."""
+        rows = [row for row in item.group.items.values() if row is not item]
+        rows.insert(rows.index(other) + (not before), item)
+        for row, place in zip(rows, sorted(row.place for row in rows), strict=True):
+            if row.place != place:
+                row.place = place
+                self.touched[row.id] = row
+        item.group.items = {row.id: row for row in rows}
+
+    def _log(self, item: Item, event: str, **more: Any) -> None:
+        self.touch(item)
+        if self._user_id is not None:
+            places = {"item_id": item.id, "group_id": item.group.id}
+            more = {"pulse_name": item.name, **more}
+            item.board.activity.add(item.updated_at, event, self._user_id, **places, **more)
 
     def close_item(self, item: Item, state: State) -> None:
         """Archive or delete an item; its subitems go with it."""
@@ -282,7 +358,7 @@ class Account:
         item.group.items.pop(item.id, None)
         item.state = state
         item.board.items_count -= 1
-        self.touch(item)
+        self._log(item, f"{_ENDINGS[state]}_pulse")
 
 
 def subitem_board_of(parent: Item) -> Board:

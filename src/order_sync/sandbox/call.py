@@ -1,7 +1,7 @@
 """One document being executed: what resolvers may ask for, and what happens between fields."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from order_sync.sandbox.boards import Account, Item
@@ -38,6 +38,7 @@ class Call:
     points_before: int  # complexity left when the document arrived
     points: int  # its estimated complexity
     position: int = 0  # how many of them have begun
+    formula_columns: set[str] = field(default_factory=set)  # those it has read so far
 
     def step(self, resolve: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
         """Run one root field of a mutation, or let the fault of this request spoil it."""
@@ -48,7 +49,9 @@ class Call:
         refused = self.fault.refuse_alias(position, self.writes, arguments)
         if refused is not None:
             raise refused
-        outcome = resolve(self, **arguments)
+        self.fault.before_field(position, self.service.account, arguments)
+        with self.service.account.keeping(self.fault.keeps_cell):
+            outcome = resolve(self, **arguments)
         lost = self.fault.lose_alias(position)
         if lost is not None:
             raise lost

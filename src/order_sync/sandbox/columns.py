@@ -7,7 +7,7 @@ A parser takes what the caller sent and returns what the cell will hold, or None
     status            label id                checkbox      True
     dropdown          list of label ids       board_relation, tags   list of ids
     date              (date, time or None)    timeline      (from, to)
-    link, phone, email, country, people       the dict that was sent, checked
+    link, phone, email, country, people, location   the dict that was sent, checked
 
 A value is either structured or, where the type has one, a simple string.
 """
@@ -77,7 +77,7 @@ def decode_json(argument: object) -> Any:
 
 
 def parse_value(column: Column, value: Any, create_labels: bool) -> Any:
-    """Check one value of one column; None clears the cell.
+    """Check one value of one column; None clears the cell, and so do "" and {} in some types.
 
     Raises:
         ApiError: `ColumnValueException`, or `CorrectedValueException` for a type that is never
@@ -88,7 +88,9 @@ def parse_value(column: Column, value: Any, create_labels: bool) -> Any:
         raise column_value_error(
             column.id, column.type, f"A column of type {column.type} cannot be written"
         )
-    if value in (None, "", {}):
+    if value is None or (value == "" and column.type in _CLEARED_BY_TEXT):
+        return None
+    if value == {} and column.type in _CLEARED_BY_OBJECT:
         return None
     return parser(column, value, create_labels)
 
@@ -138,7 +140,7 @@ def _text(column: Column, value: Any, _create: bool) -> str:
 def _long_text(column: Column, value: Any, _create: bool) -> str | None:
     if isinstance(value, Mapping):
         value = value.get("text")
-    text = _text(column, "" if value is None else value, False)
+    text = _text(column, value, False)
     if len(text) > LONG_TEXT_LENGTH:
         raise _bad(column, f"{len(text)} characters, at most {LONG_TEXT_LENGTH} are allowed")
     return text or None
@@ -156,11 +158,11 @@ def _numbers(column: Column, value: Any, _create: bool) -> str:
     return "0" if plain in ("-0", "") else plain
 
 
-def _rating(column: Column, value: Any, _create: bool) -> int | None:
+def _rating(column: Column, value: Any, _create: bool) -> int:
     whole = _whole_number(column, _object(column, value).get("rating"))
-    if not 0 <= whole <= RATING_SCALE:
+    if not 1 <= whole <= RATING_SCALE:
         raise _bad(column, f"a rating is 1 to {RATING_SCALE}")
-    return whole or None
+    return whole
 
 
 def _whole_number(column: Column, value: Any) -> int:
@@ -251,13 +253,11 @@ def _unknown_label(column: Column, wanted: object) -> ApiError:
 # Dates and times ------------------------------------------------------------------------------
 
 
-def _date(column: Column, value: Any, _create: bool) -> tuple[str, str | None] | None:
+def _date(column: Column, value: Any, _create: bool) -> tuple[str, str | None]:
     if isinstance(value, Mapping):
         day, clock = value.get("date"), value.get("time")
     else:
         day, _, clock = _text(column, value, False).partition(" ")
-    if not day:
-        return None
     return _day(column, day), _clock_time(column, clock) if clock else None
 
 
@@ -272,14 +272,20 @@ def _day(column: Column, value: Any) -> str:
 
 
 def _clock_time(column: Column, value: Any) -> str:
+    # fromisoformat also takes 140500, fractions and time zones
+    if not isinstance(value, str) or not re.fullmatch(r"\d{2}:\d{2}:\d{2}", value, re.ASCII):
+        raise _bad(column, f"{value!r} is not a time of the form HH:MM:SS")
     try:
-        return time.fromisoformat(value).strftime("%H:%M:%S")
-    except (TypeError, ValueError):
-        raise _bad(column, f"{value!r} is not a time of the form HH:MM:SS") from None
+        return time.fromisoformat(value).isoformat()
+    except ValueError:
+        raise _bad(column, f"{value!r} is not a time of the day") from None
 
 
-def _timeline(column: Column, value: Any, _create: bool) -> tuple[str, str]:
+def _timeline(column: Column, value: Any, _create: bool) -> tuple[str | None, str | None]:
+    """{} empties the timeline and remembers when, which null does not."""
     period = _object(column, value)
+    if not period:
+        return None, None
     start, end = _day(column, period.get("from")), _day(column, period.get("to"))
     if start > end:
         raise _bad(column, "the timeline ends before it starts")
@@ -288,8 +294,10 @@ def _timeline(column: Column, value: Any, _create: bool) -> tuple[str, str]:
 
 def _hour(column: Column, value: Any, _create: bool) -> tuple[int, int]:
     given = _object(column, value)
-    hour = _whole_number(column, given.get("hour"))
-    minute = _whole_number(column, given.get("minute", 0))
+    hour, minute = given.get("hour"), given.get("minute", 0)
+    if any(isinstance(part, str) and re.match(r"0\d", part) for part in (hour, minute)):
+        raise _bad(column, "hour and minute have no leading zeros")
+    hour, minute = _whole_number(column, hour), _whole_number(column, minute)
     if hour > 23 or minute > 59:
         raise _bad(column, "no such time of day")
     return hour, minute
@@ -300,7 +308,7 @@ def _hour(column: Column, value: Any, _create: bool) -> tuple[int, int]:
 
 def _checkbox(column: Column, value: Any, _create: bool) -> bool | None:
     checked = _object(column, value).get("checked")
-    if checked not in (True, False, "true", "false"):
+    if not isinstance(checked, bool) and checked not in ("true", "false"):
         raise _bad(column, 'expected {"checked": "true"}')
     return True if checked in (True, "true") else None
 
@@ -352,6 +360,26 @@ def _country(column: Column, value: Any, _create: bool) -> dict[str, str]:
     return {"countryCode": code, "countryName": name}
 
 
+def _location(column: Column, value: Any, _create: bool) -> dict[str, str]:
+    if isinstance(value, str):
+        parts = [*value.split(" ", 2), "", ""]
+        place: Mapping[str, Any] = dict(zip(("lat", "lng", "address"), parts, strict=False))
+    else:
+        place = _object(column, value)
+    address = place.get("address")
+    if not isinstance(address, str) or not address.strip():
+        raise _bad(column, "a location needs lat, lng and address")
+    lat = _degrees(column, place.get("lat"), 90)
+    return {"lat": lat, "lng": _degrees(column, place.get("lng"), 180), "address": address}
+
+
+def _degrees(column: Column, value: Any, limit: int) -> str:
+    degrees = _numbers(column, value, False)
+    if abs(Decimal(degrees)) >= limit:
+        raise _bad(column, f"{degrees} is not between -{limit} and {limit} degrees")
+    return degrees
+
+
 def _people(column: Column, value: Any, _create: bool) -> list[dict[str, Any]] | None:
     if isinstance(value, str):
         entries: Any = [{"id": part.strip(), "kind": "person"} for part in value.split(",")]
@@ -394,9 +422,38 @@ _PARSERS: dict[str, Parser] = {
     "country": _country,
     "rating": _rating,
     "hour": _hour,
+    "location": _location,
     "board_relation": _ids_under("item_ids"),
     "tags": _ids_under("tag_ids"),
 }
 _WITHOUT_SIMPLE_FORM = frozenset(
     {"checkbox", "timeline", "country", "rating", "hour", "board_relation", "tags"}
+)
+# null clears every type; what else does, differs.
+_CLEARED_BY_TEXT = frozenset(
+    {
+        "text",
+        "long_text",
+        "numbers",
+        "status",
+        "dropdown",
+        "date",
+        "link",
+        "people",
+        "phone",
+        "email",
+    }
+)
+_CLEARED_BY_OBJECT = frozenset(
+    {
+        "status",
+        "link",
+        "people",
+        "phone",
+        "email",
+        "country",
+        "rating",
+        "hour",
+        "board_relation",
+    }
 )

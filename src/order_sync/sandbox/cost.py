@@ -28,6 +28,7 @@ PAGE_FIELDS = frozenset({"items_page", "next_items_page", "items_page_by_column_
 DEFAULT_PAGE = 25
 # How long a list is taken to be when the document does not say.
 LIST_SIZES = {
+    "activity_logs": 25,
     "boards": 25,
     "items": 25,
     "groups": 10,

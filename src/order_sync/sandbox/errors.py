@@ -4,7 +4,7 @@ ApiError            one refusal with its code; inside a document it spoils one a
 └── RequestError    the whole request is refused before anything is executed
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -41,7 +41,7 @@ class RequestError(ApiError):
     """A refusal of the whole request, with HTTP status `status_code`.
 
     `retry_after` is in seconds; it becomes the `Retry-After` header. `extensions` replaces the
-    usual ones where the exact form of a body is known.
+    usual ones where the exact form of a body is known; `path` is the place in the document.
     """
 
     def __init__(
@@ -52,9 +52,11 @@ class RequestError(ApiError):
         status_code: int,
         retry_after: float | None = None,
         extensions: Mapping[str, Any] | None = None,
+        path: Sequence[str] = (),
     ) -> None:
         super().__init__(code, message, status_code=status_code)
         self.retry_after = retry_after
+        self.path = list(path)
         if extensions is not None:
             self.extensions = {"code": code, **extensions}
 
@@ -143,6 +145,27 @@ def locked_error() -> RequestError:
         "Resource is currently locked, please try again later",
         status_code=423,
     )
+
+
+def not_allowed() -> RequestError:
+    return RequestError(
+        "UserUnauthorizedException", "User unauthorized to perform action", status_code=403
+    )
+
+
+def blocked_error() -> RequestError:
+    return RequestError("API_TEMPORARILY_BLOCKED", "API temporarily blocked", status_code=200)
+
+
+def formula_limit(retry_in_seconds: float) -> ApiError:
+    error = ApiError("FIELD_MINUTE_RATE_LIMIT_EXCEEDED", "Rate limit exceeded for the field.")
+    error.extensions = {
+        "field": "display_value",
+        "retry_in_seconds": retry_in_seconds,
+        "status_code": 429,
+        "code": error.code,
+    }
+    return error
 
 
 def key_conflict(retry_after: float) -> RequestError:

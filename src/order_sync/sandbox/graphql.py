@@ -1,5 +1,6 @@
 """The part of GraphQL the API needs: parse and validate once, execute often."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    Node,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -30,9 +32,11 @@ from order_sync.sandbox.call import Call
 from order_sync.sandbox.cost import FAILED_WRITE, Estimate, measured
 from order_sync.sandbox.errors import FieldLimitError, RequestError
 from order_sync.sandbox.limits import Kind
+from order_sync.sandbox.options import Dialect
 from order_sync.sandbox.plans import NoPlan, Plan
 
 CACHED_DOCUMENTS = 500
+_UNKNOWN_FIELD = re.compile(r"Cannot query field ['\"](\w+)['\"] on type ['\"](\w+)['\"]")
 # The version in which a root field appeared, where an older one may be served.
 _SINCE = {
     "backfill_items": "2026-07",
@@ -117,7 +121,8 @@ class Operation:
 class Operations:
     """Parsed and validated operations, the most recently used ones kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = "current") -> None:
+        self._dialect = dialect
         self._schema = load_schema()
         self._cache: OrderedDict[tuple[str, str | None], Operation] = OrderedDict()
 
@@ -140,6 +145,8 @@ class Operations:
         except GraphQLSyntaxError as error:
             raise _refused("GRAPHQL_PARSE_FAILED", f"Parse error on {error.message}") from None
         mistakes = validate(self._schema, document, max_errors=5)
+        if mistakes and self._dialect == "legacy":
+            raise _old_refusal(document, mistakes[0])
         if mistakes:
             raise _refused("GRAPHQL_VALIDATION_FAILED", mistakes[0].message)
         node = get_operation_ast(document, name)
@@ -150,6 +157,43 @@ class Operations:
 
 def _refused(code: str, message: str) -> RequestError:
     return RequestError(code, message, status_code=400, extensions={})
+
+
+def _old_refusal(document: DocumentNode, mistake: GraphQLError) -> RequestError:
+    """As it was before 2025: a field that does not exist is named with its type and its path."""
+    unknown = _UNKNOWN_FIELD.match(mistake.message)
+    if unknown is None:
+        return _refused("GRAPHQL_VALIDATION_FAILED", mistake.message)
+    field, owner = unknown.groups()
+    path = _path_to(mistake.nodes[0], document) if mistake.nodes else []
+    return RequestError(
+        "undefinedField",
+        f"Field '{field}' doesn't exist on type '{owner}'",
+        status_code=200,
+        extensions={"typeName": owner, "fieldName": field},
+        path=path,
+    )
+
+
+def _path_to(wanted: Node | None, document: DocumentNode) -> list[str]:
+    """`query`, and the fields down to this one; empty if it is not there."""
+
+    def below(selection_set: SelectionSetNode | None) -> list[str] | None:
+        for selection in selection_set.selections if selection_set else ():
+            here = [selection.name.value] if isinstance(selection, FieldNode) else []
+            if selection is wanted:
+                return here
+            inner = below(getattr(selection, "selection_set", None))
+            if inner is not None:
+                return here + inner
+        return None
+
+    for definition in document.definitions:
+        found = below(getattr(definition, "selection_set", None))
+        if found is not None:
+            kind = getattr(definition, "operation", OperationType.QUERY)
+            return [kind.value, *found]
+    return []
 
 
 def _operation(

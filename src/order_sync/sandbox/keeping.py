@@ -5,17 +5,19 @@ board/ID           a board with the ids of its columns and groups, in order
 column/ID/COLUMN   with all its labels
 group/ID/GROUP
 item/ID            an item or subitem
+event/ID/NUMBER    an entry of the activity log of a board
 key/KEY            the answer an idempotency key gets
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from order_sync.sandbox.activity import Event
 from order_sync.sandbox.answers import Answer
 from order_sync.sandbox.boards import Account, Board, Column, Group, Item
 from order_sync.sandbox.call import Service
@@ -26,7 +28,7 @@ from order_sync.sandbox.state_file import StateError, StateFile
 
 _STRUCTURE = ("board/", "column/", "group/")
 _TUPLE, _SET = "$tuple", "$set"  # JSON has lists only
-_REBUILT = frozenset({"items", "subitems"})  # from what the items themselves say
+_REBUILT = frozenset({"items", "subitems", "activity"})  # from rows of their own
 _ANSWER = ("status", "headers", "content_type", "identified")
 
 
@@ -52,6 +54,7 @@ class Keeper:
         self._service = service
         self._memory = memory
         self._written: dict[str, bytes] = {}  # rows of boards as they stand in the file
+        self._logged: dict[str, tuple[int, int]] = {}  # spans of activity logs in the file
         self._is_behind = False  # the last write failed
         self._counted: tuple[str, float] | None = (
             None  # the calls of the day as they stand in the file
@@ -63,6 +66,7 @@ class Keeper:
             # It is JSON or not, and holds anything: what does not fit together is one mistake.
             raise file.damaged() from None
         self._written = {key: row for key, row in rows.items() if key.startswith(_STRUCTURE)}
+        self._logged = self._spans()
         memory.is_watched = True
         self.keep()
 
@@ -81,11 +85,13 @@ class Keeper:
         }
         changed |= dict.fromkeys(self._written.keys() - structure.keys())
         changed |= {f"item/{key}": _row(item) for key, item in account.touched.items()}
+        changed |= dict(self._activity())
         changed |= {f"key/{key}": _key_row(memory.remembered(key)) for key in memory.touched}
         self._is_behind = True
         self._write(changed, durable=True)
         self._is_behind = False
         self._written = structure
+        self._logged = self._spans()
         account.touched.clear()
         memory.touched.clear()
 
@@ -124,12 +130,28 @@ class Keeper:
 
     def _structure(self) -> Iterator[tuple[str, bytes]]:
         """Boards, columns and groups: all of them, so that nobody has to tell what he changes."""
-        for board in self._service.account.boards.values():
+        for board in self._boards():
             yield f"board/{board.id}", _row(board)
             for column in board.columns.values():
                 yield f"column/{board.id}/{column.id}", _row(column)
             for group in board.groups:
                 yield f"group/{board.id}/{group.id}", _row(group)
+
+    def _activity(self) -> Iterator[tuple[str, bytes | None]]:
+        """New entries of activity logs, and those that had to go for them."""
+        for board in self._boards():
+            gone_before, last = self._logged.get(board.id, (0, 0))
+            gone, _ = board.activity.span
+            for number in range(gone_before + 1, min(gone, last) + 1):
+                yield f"event/{board.id}/{number}", None
+            for entry in board.activity.after(last):
+                yield f"event/{board.id}/{entry.number}", _row(entry)
+
+    def _spans(self) -> dict[str, tuple[int, int]]:
+        return {board.id: board.activity.span for board in self._boards()}
+
+    def _boards(self) -> Iterable[Board]:
+        return self._service.account.boards.values()
 
     # Reading ----------------------------------------------------------------------------------
 
@@ -146,6 +168,7 @@ class Keeper:
             service.limits.go_on_from(account_row["day"], account_row["used_today"])
         _restore_boards(service.account, service.options, rows)
         _restore_items(service.account, rows)
+        _restore_activity(service.account, rows)
         self._restore_keys(rows)
         starts = int(account_row["starts"]) + 1
         service.account.go_on_after(int(account_row["last_number"]), starts)
@@ -162,7 +185,7 @@ class Keeper:
 # Objects as rows --------------------------------------------------------------------------------
 
 
-def _row(thing: Board | Column | Group | Item) -> bytes:
+def _row(thing: Board | Column | Event | Group | Item) -> bytes:
     names = (field.name for field in fields(thing) if field.name not in _REBUILT)
     row = {name: _plain(getattr(thing, name)) for name in names}
     try:
@@ -266,3 +289,9 @@ def _restore_items(account: Account, rows: Mapping[str, Any]) -> None:
         if item.id in parents:
             item.parent = account.items[parents[item.id]]
             item.parent.subitems.append(item)
+
+
+def _restore_activity(account: Account, rows: Mapping[str, Any]) -> None:
+    stored = (Event(**_told(row)) for key, row in rows.items() if key.startswith("event/"))
+    for entry in sorted(stored, key=lambda entry: entry.number):
+        account.boards[entry.board_id].activity.restore(entry)

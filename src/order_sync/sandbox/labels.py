@@ -70,7 +70,7 @@ _LABEL_PARTS = tuple(part.name for part in fields(Label))
 
 
 class Labels:
-    """What may be chosen in one column. Ids are never given out twice."""
+    """What may be chosen in one column. No id is given out twice while higher ones are left."""
 
     def __init__(self, kind: Literal["status", "dropdown"], cap: int) -> None:
         self.kind = kind
@@ -122,7 +122,7 @@ class Labels:
     def take_in(self, text: str, label_id: int | None, **settings: Any) -> None:
         """A label as a described board has it; None: the next id. Nothing is checked."""
         if label_id is None:
-            label_id = self._take_id()
+            label_id = self._skip_empty()
         self._next_id = max(self._next_id, label_id + 1)
         self._put(Label(label_id, text, **settings))
 
@@ -234,8 +234,20 @@ class Labels:
         used = {label.color for label in self._by_id.values()}
         return next((color for color in STATUS_COLORS if color not in used), STATUS_COLORS[0])
 
+    def _skip_empty(self) -> int:
+        is_empty = self.kind == "status" and self._next_id == EMPTY_STATUS_ID
+        return self._next_id + is_empty
+
+    def _free_index(self) -> int:
+        for index in range(STATUS_INDEXES):
+            if index not in self._by_id and index != EMPTY_STATUS_ID:
+                return index
+        raise LabelError(f"every index from 0 to {STATUS_INDEXES - 1} is used")
+
     def _take_id(self) -> int:
-        if self.kind == "status" and self._next_id == EMPTY_STATUS_ID:
-            self._next_id += 1
-        self._next_id += 1
-        return self._next_id - 1
+        """Raises LabelError: a status column has no index left."""
+        label_id = self._skip_empty()
+        if self.kind == "status" and label_id >= STATUS_INDEXES:
+            return self._free_index()
+        self._next_id = label_id + 1
+        return label_id

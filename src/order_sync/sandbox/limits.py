@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
+from order_sync.sandbox.analytics import Analytics
 from order_sync.sandbox.clock import Clock
-from order_sync.sandbox.errors import RequestError
+from order_sync.sandbox.errors import RequestError, formula_limit
 from order_sync.sandbox.options import SandboxOptions
 
 Kind = Literal["query", "mutation"]
@@ -70,6 +71,9 @@ class Limits:
         self._used_today = 0.0
         self._by_ip: dict[str, Window] = {}
         self._complexity = self._complexity_windows(options)
+        self._formula_values = Window(options.formula_values_per_minute, MINUTE_S, clock)
+        self._old_wording = options.api_dialect == "legacy"
+        self.analytics = Analytics(clock)
         self._minute_told = _plain(clock.real_seconds(MINUTE_S))
         self.refusals: Counter[str] = Counter()  # by code; those a fault plays are not among them
 
@@ -110,13 +114,17 @@ class Limits:
         from_ip.take(1)
         self._minute.take(1)
         if self._enforced and too_many is not None:
-            self._used_today += REFUSED_REQUEST
+            self._use_today(REFUSED_REQUEST)
             raise self._counted(too_many)
-        self._used_today += 1
+        self._use_today(1)
 
     def charge_less_today(self) -> None:
         """The request only asked for `complexity` or was refused after all."""
-        self._used_today -= 1 - REFUSED_REQUEST
+        self._use_today(REFUSED_REQUEST - 1)
+
+    def _use_today(self, calls: float) -> None:
+        self._used_today += calls
+        self.analytics.note(self._today, self._used_today)
 
     @property
     def used_today(self) -> float:
@@ -209,7 +217,7 @@ class Limits:
             seconds = self._clock.told_seconds(window.resets_in())
             exhausted = RequestError(
                 "COMPLEXITY_BUDGET_EXHAUSTED",
-                "Complexity budget exhausted",
+                self._exhausted_wording(estimate, before, window.quota, seconds),
                 status_code=429,
                 retry_after=seconds,
                 extensions={"retry_in_seconds": seconds},
@@ -217,6 +225,15 @@ class Limits:
             raise self._counted(exhausted)
         window.take(estimate)
         return before
+
+    def _exhausted_wording(self, cost: int, left: int, quota: int, seconds: float) -> str:
+        """The figures stood in the message before they had places of their own."""
+        if not self._old_wording:
+            return "Complexity budget exhausted"
+        return (
+            f"Complexity budget exhausted, query cost {cost} budget remaining {left} "
+            f"out of {quota} reset in {seconds} seconds"
+        )
 
     def settle(self, kind: Kind, estimate: int, real: int) -> None:
         self._complexity[kind].correct(real - estimate)
@@ -228,6 +245,16 @@ class Limits:
     def minute_resets_in(self) -> int:
         """Whole real seconds until the minute of requests starts anew."""
         return math.ceil(self._clock.told_seconds(self._minute.resets_in()))
+
+    # Single fields ------------------------------------------------------------------------------
+
+    def read_formula(self) -> None:
+        """Count one value. Raises ApiError: too many in this minute; the field becomes null."""
+        if self._enforced and not self._formula_values.left():
+            error = formula_limit(self._clock.told_seconds(self._formula_values.resets_in()))
+            self.refusals[error.code] += 1
+            raise error
+        self._formula_values.take(1)
 
     # Headers ------------------------------------------------------------------------------------
 

@@ -52,6 +52,14 @@ _CREATABLE_TYPES = frozenset(
         "mirror",
         "item_id",
         "last_updated",
+        "location",
+        "creation_log",
+        "auto_number",
+        "progress",
+        "button",
+        "integration",
+        "time_tracking",
+        "vote",
     }
 )
 
@@ -66,15 +74,39 @@ def create_item(
     group_id: str | None = None,
     column_values: object = None,
     create_labels_if_missing: bool | None = None,
+    relative_to: str | None = None,
+    position_relative_method: str | None = None,
 ) -> Item:
+    """The item comes last in its group, or beside `relative_to`, whose group it takes over."""
     account = call.service.account
     board = account.board(board_id)
     if board.type == "sub_items_board":
         raise invalid_argument("Subitems are made with create_subitem", board_id=board.id)
     group = board.group(group_id) if group_id is not None else board.active_groups[0]
+    other = _neighbour(call, relative_to, position_relative_method, board)
+    if other is not None and group_id is not None and other.group is not group:
+        raise invalid_argument("relative_to is in another group", item_id=other.id)
+    group = group if other is None else other.group
     check_name(item_name)
     cells = _parsed(call, board, column_values, create_labels_if_missing)
-    return account.add_item(group, cells.pop("name", item_name), _filled(board, cells))
+    item = account.add_item(group, cells.pop("name", item_name), _filled(board, cells))
+    if other is not None:
+        account.place_beside(item, other, before=position_relative_method == "before_at")
+    return item
+
+
+def _neighbour(
+    call: Call, relative_to: str | None, method: str | None, board: Board
+) -> Item | None:
+    """The item to be placed beside; None if none is named."""
+    if relative_to is None:
+        if method is not None:
+            raise invalid_argument("position_relative_method needs relative_to")
+        return None
+    other = call.service.account.item(relative_to)
+    if other.board is not board:
+        raise invalid_argument("relative_to is on another board", item_id=other.id)
+    return other
 
 
 def create_subitem(
@@ -160,11 +192,7 @@ def _write(call: Call, board: Board, item: Item, cells: dict[str, Any]) -> Item:
         call.service.account.rename(item, name)
         board.written.add("name")
     board.written.update(cells)
-    for column_id, content in cells.items():
-        if content is None:
-            item.cells.pop(column_id, None)
-        else:
-            item.cells[column_id] = content
+    call.service.account.write(item, cells)
     call.service.account.touch(item)
     return item
 
@@ -172,6 +200,35 @@ def _write(call: Call, board: Board, item: Item, cells: dict[str, Any]) -> Item:
 def move_item_to_group(call: Call, *, group_id: str, item_id: str | None = None) -> Item:
     item = call.service.account.item(item_id)
     call.service.account.move(item, item.board.group(group_id))
+    return item
+
+
+def change_item_position(
+    call: Call,
+    *,
+    item_id: str,
+    group_id: str | None = None,
+    group_top: bool | None = None,
+    relative_to: str | None = None,
+    position_relative_method: str | None = None,
+) -> Item:
+    """To the top or bottom of a group, or beside another item of the board."""
+    account = call.service.account
+    item = account.item(item_id)
+    if (group_id is None) == (relative_to is None):
+        raise invalid_argument("Give either group_id or relative_to")
+    if group_top is not None and group_id is None:
+        raise invalid_argument("group_top needs group_id")
+    other = _neighbour(call, relative_to, position_relative_method, item.board)
+    if other is item:
+        raise invalid_argument("An item cannot stand beside itself", item_id=item.id)
+    group = other.group if other is not None else item.board.group(group_id or "")
+    first = next(iter(group.items.values()), None) if group_top else None
+    account.move(item, group)
+    if other is not None:
+        account.place_beside(item, other, before=position_relative_method == "before_at")
+    elif first is not None and first is not item:
+        account.place_beside(item, first, before=True)
     return item
 
 
@@ -316,6 +373,16 @@ def _place_column(board: Board, column: Column, after: str | None) -> None:
     board.columns = ordered
 
 
+def delete_column(call: Call, *, board_id: str, column_id: str) -> Column:
+    """Its cells go with it, and its id is never free again."""
+    board = call.service.account.board(board_id)
+    column = board.column(column_id)
+    if column.type in ("name", "subtasks"):
+        raise invalid_argument("This column cannot be deleted", column_id=column.id)
+    column.archived = True
+    return column
+
+
 def update_dropdown_column(call: Call, *, board_id: str, id: str, **changes: Any) -> Column:
     return _update_column(call, board_id, id, "dropdown", changes)
 
@@ -352,12 +419,14 @@ _ROOT_FIELDS = (
     archive_item,
     backfill_items,
     change_column_value,
+    change_item_position,
     change_multiple_column_values,
     change_simple_column_value,
     create_column,
     create_group,
     create_item,
     create_subitem,
+    delete_column,
     delete_group,
     delete_item,
     ingest_items,

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLResolveInfo, GraphQLSchema
 
+from order_sync.sandbox.activity import Event, Wanted, read_time
 from order_sync.sandbox.boards import Board, Column, Group, Item
 from order_sync.sandbox.call import Call
 from order_sync.sandbox.clock import iso_time
@@ -20,11 +21,9 @@ from order_sync.sandbox.search import (
     check_ids,
     check_page_limit,
 )
-from order_sync.sandbox.user import USER_EMAIL, USER_ID, USER_NAME
+from order_sync.sandbox.user import ACCOUNT_ID, USER_EMAIL, USER_ID, USER_NAME
 
 Info = GraphQLResolveInfo[Call]
-
-ACCOUNT_ID = "9876543"
 
 # Root fields ----------------------------------------------------------------------------------
 
@@ -60,6 +59,8 @@ def items(
     """Items in the order they were made, whatever the order of `ids`; unknown ids are left out."""
     known = call.service.account.items
     if ids is None:
+        if exclude_nonactive is not None:
+            raise invalid_argument("exclude_nonactive needs ids")
         found: Iterable[Item] = (item for item in known.values() if item.state == "active")
     else:
         check_ids(ids)
@@ -153,7 +154,20 @@ def complexity(call: Call) -> dict[str, int]:
 def platform_api(call: Call) -> dict[str, Any]:
     base = call.service.limits.quota.requests_per_day
     addon = {"is_active": False, "quantity": 0}
-    return {"daily_limit": {"base": base, "total": base, "addon": addon}}
+    return {
+        "daily_limit": {"base": base, "total": base, "addon": addon},
+        "daily_analytics": _daily_analytics(call),
+    }
+
+
+def _daily_analytics(call: Call) -> dict[str, Any]:
+    analytics = call.service.limits.analytics
+    by_day = analytics.by_day()
+    return {
+        "last_updated": iso_time(analytics.updated_at),
+        "by_day": [{"day": day, "usage": usage} for day, usage in by_day.items()],
+        "by_user": [{"user": me(call), "usage": sum(by_day.values())}],
+    }
 
 
 def _version(value: str, kind: str) -> dict[str, str]:
@@ -217,6 +231,23 @@ def _items_page(
     if group is None:
         return _first_page(call, board, matches, limit)
     return _first_page(call, board, lambda item: item.group is group and matches(item), limit)
+
+
+def _activity_logs(
+    board: Board,
+    _info: Info,
+    *,
+    limit: int = 25,
+    page: int = 1,
+    item_ids: Sequence[str] | None = None,
+    column_ids: Sequence[str] | None = None,
+    group_ids: Sequence[str] | None = None,
+    user_ids: Sequence[str] | None = None,
+    **times: str | None,
+) -> list[Event]:
+    since, until = read_time(times.get("from")), read_time(times.get("to"))
+    wanted = Wanted(since, until, item_ids, column_ids, group_ids, user_ids)
+    return _paged(list(filter(wanted.has, board.activity.newest_first())), limit, page)
 
 
 def _groups(board: Board, _info: Info, *, ids: Sequence[str] | None = None) -> list[Group]:
@@ -289,6 +320,17 @@ def _column_values(
     ]
 
 
+def _formula_value(cell: Cell, info: Info) -> str:
+    """Always empty, but counted as the service does."""
+    call: Call = info.context
+    call.formula_columns.add(cell.column.id)
+    most = call.service.options.formula_columns_limit
+    if len(call.formula_columns) > most:
+        raise invalid_argument(f"A request may read {most} formula columns at most")
+    call.service.limits.read_formula()
+    return ""
+
+
 def _value_type(cell: Cell, _info: Info, _type: object) -> str:
     return VALUE_TYPES.get(cell.column.type, "UnsupportedValue")
 
@@ -318,7 +360,9 @@ _ROOT_FIELDS = (
 
 _FIELDS: dict[str, dict[str, Callable[..., Any]]] = {
     "Query": {resolve.__name__: _root(resolve) for resolve in _ROOT_FIELDS},
+    "ActivityLogType": {"account_id": _plain(lambda _entry: ACCOUNT_ID)},
     "Board": {
+        "activity_logs": _activity_logs,
         "board_kind": _plain(lambda _board: "public"),
         "columns": _columns,
         "description": _plain(lambda _board: None),
@@ -379,3 +423,4 @@ def attach(schema: GraphQLSchema) -> None:
         own = {name: _plain(read) for name, read in TYPED_FIELDS.get(type_name, {}).items()}
         for field_name, resolve in {**_CELL_FIELDS, **own}.items():
             fields[field_name].resolve = resolve
+    types["FormulaValue"].fields["display_value"].resolve = _formula_value

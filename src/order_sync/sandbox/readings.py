@@ -12,6 +12,7 @@ import orjson
 from order_sync.sandbox.boards import Column, Item
 from order_sync.sandbox.clock import iso_time
 from order_sync.sandbox.labels import Label
+from order_sync.sandbox.user import USER_ID
 
 VALUE_TYPES = {
     "text": "TextValue",
@@ -37,6 +38,13 @@ VALUE_TYPES = {
     "formula": "FormulaValue",
     "item_id": "ItemIdValue",
     "last_updated": "LastUpdatedValue",
+    "location": "LocationValue",
+    "creation_log": "CreationLogValue",
+    "progress": "ProgressValue",
+    "button": "ButtonValue",
+    "integration": "IntegrationValue",
+    "time_tracking": "TimeTrackingValue",
+    "vote": "VoteValue",
 }
 
 
@@ -133,6 +141,9 @@ _TEXTS: dict[str, Callable[[Cell], str | None]] = {
     "mirror": _nothing,
     "dependency": _nothing,
     "formula": _nothing,
+    "auto_number": _nothing,
+    "location": _part("address"),
+    "creation_log": lambda cell: iso_time(cell.item.created_at),
     "subtasks": lambda cell: ", ".join(item.name for item in cell.item.active_subitems),
     "name": lambda cell: cell.item.name,
     "item_id": lambda cell: cell.item.id,
@@ -151,7 +162,9 @@ _VALUES: dict[str, Callable[[Cell], Any]] = {
     "status": lambda cell: _changed(cell, index=cell.content, post_id=None),
     "dropdown": lambda cell: _changed(cell, ids=cell.content),
     "date": lambda cell: _changed(cell, date=cell.content[0], time=cell.content[1], icon=None),
-    "timeline": lambda cell: _changed(cell, **{"from": cell.content[0], "to": cell.content[1]}),
+    "timeline": lambda cell: _changed(
+        cell, **{"from": cell.content[0], "to": cell.content[1]} if any(cell.content) else {}
+    ),
     "hour": lambda cell: _changed(cell, hour=cell.content[0], minute=cell.content[1]),
     "checkbox": lambda cell: _changed(cell, checked=True),
     "rating": lambda cell: _changed(cell, rating=cell.content),
@@ -159,6 +172,7 @@ _VALUES: dict[str, Callable[[Cell], Any]] = {
     "email": lambda cell: _changed(cell, **cell.content),
     "phone": lambda cell: _changed(cell, **cell.content),
     "country": lambda cell: _changed(cell, **cell.content),
+    "location": lambda cell: _changed(cell, **cell.content),
     "people": lambda cell: _changed(cell, personsAndTeams=cell.content),
     "tags": lambda cell: {"tag_ids": cell.content},
 }
@@ -215,9 +229,20 @@ TYPED_FIELDS: dict[str, dict[str, Callable[[Cell], Any]]] = {
     },
     "MirrorValue": {"display_value": lambda _cell: "", "mirrored_items": lambda _cell: []},
     "DependencyValue": {"display_value": lambda _cell: "", "linked_item_ids": lambda _cell: []},
-    "FormulaValue": {"display_value": lambda _cell: ""},
     "ItemIdValue": {"item_id": lambda cell: cell.item.id},
     "LastUpdatedValue": {"updated_at": lambda cell: iso_time(cell.item.updated_at)},
+    "LocationValue": {
+        "address": _key("address"),
+        "lat": lambda cell: float(cell.content["lat"]) if cell.content else None,
+        "lng": lambda cell: float(cell.content["lng"]) if cell.content else None,
+    },
+    "CreationLogValue": {
+        "created_at": lambda cell: iso_time(cell.item.created_at),
+        "creator_id": lambda _cell: USER_ID,
+    },
+    "ButtonValue": {"label": lambda _cell: None},
+    "TimeTrackingValue": {"duration": lambda _cell: None, "running": lambda _cell: False},
+    "VoteValue": {"vote_count": lambda _cell: 0, "voter_ids": lambda _cell: []},
     "SubtasksValue": {
         "display_value": lambda cell: ", ".join(item.name for item in cell.item.active_subitems),
         "subitems": lambda cell: cell.item.active_subitems,

@@ -2,11 +2,12 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from order_sync.sandbox.board_files import (
     BoardSource,
@@ -29,9 +30,13 @@ from order_sync.sandbox.options import SandboxOptions
 from order_sync.sandbox.readings import cell_text
 from order_sync.sandbox.request_log import RequestLog, RequestRecord
 from order_sync.sandbox.search import Cursors
+from order_sync.sandbox.user import PERSON_ID
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Shown for every item anyway, so they are not repeated among its values.
-_NOT_VALUES = frozenset({"name", "subtasks", "item_id", "last_updated"})
+_NOT_VALUES = frozenset({"name", "subtasks", "item_id", "creation_log", "last_updated"})
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,19 @@ class GroupView:
     title: str
     state: str
     items: int
+
+
+def _by_a_person(
+    act: "Callable[Concatenate[Sandbox, P], R]",
+) -> "Callable[Concatenate[Sandbox, P], R]":
+    """The activity log names somebody else than the user of the token."""
+
+    @wraps(act)
+    def acting(self: "Sandbox", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.lock, self.account.acting_as(PERSON_ID):
+            return act(self, *args, **kwargs)
+
+    return acting
 
 
 class _PresentLock:
@@ -96,7 +114,7 @@ class Sandbox:
         self.account = Account(self.options, self.clock)
         self.limits = Limits(self.options, self.clock)
         self.memory = IdempotencyMemory(self.options, self.clock)
-        self.operations = Operations()
+        self.operations = Operations(self.options.api_dialect)
         self.log = RequestLog(self.options.request_log_size, self.options.request_log_answer_bytes)
         self.faults: list[Fault] = []
         self._faults_armed = 0
@@ -265,6 +283,7 @@ class Sandbox:
 
     # What people do on the board ----------------------------------------------------------------
 
+    @_by_a_person
     def person_sets(self, item_id: str, title: str, text: str | None) -> None:
         """Write a cell, by column title; "" or None clears it. A label is made if it is missing.
 
@@ -280,15 +299,12 @@ class Sandbox:
             self.account.touch(item)
 
     def _set(self, item: Item, column: Column, text: str | None) -> None:
-        value: Any = text
+        value: Any = text or None
         if text and column.type == "dropdown":
             value = {"labels": [text]}  # one label, whatever is in its name
-        content = parse_value(column, value, create_labels=True)
-        if content is None:
-            item.cells.pop(column.id, None)
-        else:
-            item.cells[column.id] = content
+        self.account.write(item, {column.id: parse_value(column, value, create_labels=True)})
 
+    @_by_a_person
     def person_creates(
         self,
         board_id: str,
@@ -310,6 +326,7 @@ class Sandbox:
         except KeyError:
             return self.account.add_group(board, title, None, 0)
 
+    @_by_a_person
     def person_creates_subitem(
         self, item_id: str, name: str, values: Mapping[str, str] | None = None
     ) -> str:
@@ -319,14 +336,17 @@ class Sandbox:
                 self._set(subitem, subitem.board.column_titled(title), text)
             return subitem.id
 
+    @_by_a_person
     def person_moves(self, item_id: str, group_title: str) -> None:
         with self.changing():
             item = self.account.item(item_id)
             self.account.move(item, self._group_titled(item.board, group_title))
 
+    @_by_a_person
     def person_deletes(self, item_id: str) -> None:
         self._person_closes(item_id, "deleted")
 
+    @_by_a_person
     def person_archives(self, item_id: str) -> None:
         self._person_closes(item_id, "archived")
 
@@ -334,16 +354,19 @@ class Sandbox:
         with self.changing():
             self.account.close_item(self.account.item(item_id), state)
 
+    @_by_a_person
     def person_renames_group(self, board_id: str, title: str, new_title: str) -> None:
         """Raises KeyError: no such group. ApiError: the new title is empty or too long."""
         with self.changing():
             group = self.account.board(board_id).group_titled(title)
             self.account.rename_group(group, new_title)
 
+    @_by_a_person
     def person_deletes_group(self, board_id: str, title: str) -> None:
         """Its items go with it. Raises KeyError: no such group. ApiError: it is the last one."""
         self._person_closes_group(board_id, title, "deleted")
 
+    @_by_a_person
     def person_archives_group(self, board_id: str, title: str) -> None:
         """Its items go with it. Raises KeyError: no such group. ApiError: it is the last one."""
         self._person_closes_group(board_id, title, "archived")
@@ -354,6 +377,7 @@ class Sandbox:
         with self.changing():
             self.account.close_group(self.account.board(board_id).group_titled(title), state)
 
+    @_by_a_person
     def person_deactivates_label(self, board_id: str, column_title: str, label: str) -> None:
         """Cells keep the label, but it cannot be chosen any more.
 
@@ -365,6 +389,7 @@ class Sandbox:
             labels_of(column).deactivate(label)
             column.revision += 1
 
+    @_by_a_person
     def person_removes_label(self, board_id: str, column_title: str, label: str) -> None:
         """Cells that held the label read as empty; its id is never used again.
 

@@ -41,6 +41,8 @@ SEARCHABLE_TYPES = frozenset(
     }
 )
 
+ONE_VALUE_TYPES = frozenset({"date", "dropdown"})
+
 Test = Callable[[Item], bool]
 
 
@@ -121,6 +123,10 @@ def by_column_values(board: Board, columns: Iterable[Mapping[str, Any]]) -> Test
         if column.type not in SEARCHABLE_TYPES:
             raise column_value_error(
                 column.id, column.type, f"Columns of type {column.type} cannot be searched"
+            )
+        if column.type in ONE_VALUE_TYPES and len(wanted["column_values"]) > 1:
+            raise column_value_error(
+                column.id, column.type, f"Columns of type {column.type} take one value to search"
             )
         values = frozenset((value or "").casefold() for value in wanted["column_values"])
         tests.append(

@@ -1,9 +1,10 @@
 """Things that go wrong on demand. Each fault is a small object; fault.py says when it is asked.
 
-lost.py     the answer gets lost, comes late or cannot be read
-refused.py  the whole request is refused
-fields.py   one field fails, the rest of the document stands
-imports.py  a bulk import goes wrong after its start
+lost.py       the answer gets lost, comes late or cannot be read
+refused.py    the whole request is refused
+fields.py     one field fails, the rest of the document stands
+meanwhile.py  others change the board just before, or a write changes nothing
+imports.py    a bulk import goes wrong after its start
 """
 
 import math
@@ -13,12 +14,14 @@ from dataclasses import dataclass
 from dataclasses import fields as settings_of
 from typing import Any
 
-from order_sync.sandbox.faults import fields, imports, lost, refused
+from order_sync.sandbox.faults import fields, imports, lost, meanwhile, refused
 from order_sync.sandbox.faults.fault import Fault
+from order_sync.sandbox.faults.lost import ServerTimeLimit
 
 __all__ = [
     "Fault",
     "FaultKind",
+    "ServerTimeLimit",
     "Setting",
     "available_faults",
     "fault_families",
@@ -54,12 +57,17 @@ _KINDS: dict[str, type[Fault]] = {
         refused.InternalError,
         refused.InternalErrorAfterWrite,
         refused.PoisonousRow,
+        refused.NotAllowed,
+        refused.Blocked,
         fields.RateLimitedAlias,
         fields.LockedAlias,
         fields.InternalErrorInAlias,
         fields.InternalErrorInAliasAfterWrite,
         fields.SubitemsLimit,
         fields.ExpiredCursor,
+        meanwhile.ItemDeleted,
+        meanwhile.LabelRemoved,
+        meanwhile.IgnoredWrite,
         imports.ImportStuck,
         imports.ImportFailed,
         imports.ImportRejected,

@@ -1,8 +1,10 @@
 """What every fault has: when it strikes, and the moments at which it may interfere.
 
 instead        before anything is executed: an answer to give without executing
+before_field   while a mutation runs: what somebody else does before a root field is executed
 refuse_alias   while a mutation runs: a root field that fails instead of being executed
 lose_alias     a root field that was executed and is answered with an error
+keeps_cell     a cell that stays as it was although its change is answered as done
 afterwards     when the document was executed: the answer the caller really gets
 """
 
@@ -12,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from order_sync.sandbox.answers import Answer
+from order_sync.sandbox.boards import Account, Board
 from order_sync.sandbox.errors import ApiError
 
 
@@ -75,6 +78,13 @@ class Fault:
     def lose_alias(self, position: int) -> ApiError | None:  # noqa: ARG002
         """An error in place of the answer of a root field that was executed."""
         return None
+
+    def before_field(self, position: int, account: Account, arguments: Mapping[str, Any]) -> None:
+        """Do what somebody else does to the account meanwhile."""
+
+    def keeps_cell(self, board: Board, column_id: str) -> bool:  # noqa: ARG002
+        """Whether a change of this cell is answered as done without being made."""
+        return False
 
     def refuse_subitems(self) -> ApiError | None:
         return None

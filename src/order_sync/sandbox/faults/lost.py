@@ -126,6 +126,25 @@ class StillExecuting(AfterWrite):
 
 
 @dataclass(kw_only=True)
+class ServerTimeLimit(AfterWrite):
+    """A document that takes too long: nothing to be armed, but what a slow sandbox does.
+
+    in_time: root fields that begin before the gateway gives up.
+    """
+
+    name = "time-limit"
+    says = "what was begun in time is executed, then a gateway gives up"
+    remembers: int = 0
+    in_time: int
+
+    def refuse_alias(self, position: int, total: int, arguments: Any) -> ApiError | None:  # noqa: ARG002
+        return internal_error() if position >= self.in_time else None
+
+    def afterwards(self, answer: Answer) -> Answer:  # noqa: ARG002
+        return _page(504)
+
+
+@dataclass(kw_only=True)
 class Hang(AfterWrite):
     """seconds: real ones, how long the answer is held back."""
 

@@ -8,9 +8,11 @@ from order_sync.sandbox.answers import Answer, refusal
 from order_sync.sandbox.errors import (
     ApiError,
     RequestError,
+    blocked_error,
     internal_error,
     key_conflict,
     locked_error,
+    not_allowed,
 )
 from order_sync.sandbox.faults.fault import AfterWrite, Fault
 
@@ -114,6 +116,25 @@ class ConflictAfterWrite(AfterWrite):
 
     def afterwards(self, answer: Answer) -> Answer:  # noqa: ARG002
         return refusal(key_conflict(self.retry_s))
+
+
+# Rights -----------------------------------------------------------------------------------------
+
+
+class NotAllowed(Fault):
+    name = "403"
+    says = "the user of the token may not do that; nothing was executed"
+
+    def instead(self) -> Answer:
+        return refusal(not_allowed())
+
+
+class Blocked(Fault):
+    name = "blocked"
+    says = "the API is switched off for the account, told with status 200; nothing was executed"
+
+    def instead(self) -> Answer:
+        return refusal(blocked_error())
 
 
 # Internal errors --------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from order_sync.sandbox.imports.states import (
 )
 from order_sync.sandbox.imports.writing import write_row
 from order_sync.sandbox.options import SandboxOptions
+from order_sync.sandbox.user import USER_ID
 
 Kind = Literal["ingest", "backfill"]
 
@@ -175,7 +176,10 @@ class ImportJobs:
         if refused is not None:
             row.end(Outcome.FAILED, refused)
         else:
-            write_row(self._account, job.group, row, job.match, at)
+            # A backfill leaves no trace in activity logs, an ingest does.
+            user = USER_ID if job.kind == "ingest" else None
+            with self._account.acting_as(user, at):
+                write_row(self._account, job.group, row, job.match)
         if job.reserved is not None and row.outcome in (Outcome.FAILED, Outcome.SKIPPED):
             job.reserved.give_back()
         job.position += 1

@@ -6,8 +6,8 @@ from order_sync.sandbox.imports.rows import Match, Row
 from order_sync.sandbox.imports.states import Outcome
 
 
-def write_row(account: Account, group: Group, row: Row, match: Match | None, at: float) -> None:
-    """Give the row its outcome. `at`: sandbox seconds at which it is written."""
+def write_row(account: Account, group: Group, row: Row, match: Match | None) -> None:
+    """Give the row its outcome."""
     if row.matched is not None and match is not None and match.behaviour == "SKIP":
         row.end(Outcome.SKIPPED, "An item has this key already")
         return
@@ -17,13 +17,9 @@ def write_row(account: Account, group: Group, row: Row, match: Match | None, at:
             row.end(Outcome.UPDATED)
         else:
             row.item = _created(account, group, row)
-            row.item.created_at = at
             row.end(Outcome.CREATED)
     except ApiError as error:
         row.end(Outcome.FAILED, error.message)
-    else:
-        # The board is looked at later than the job wrote it.
-        row.item.updated_at = row.item.board.updated_at = at
 
 
 def _updated(account: Account, row: Row, item: Item) -> Item:
@@ -32,11 +28,8 @@ def _updated(account: Account, row: Row, item: Item) -> Item:
     if row.name:
         account.rename(item, row.name)
         item.board.written.add("name")
-    for column_id, content in row.cells.items():
-        if content is None:
-            item.cells.pop(column_id, None)
-        else:
-            item.cells[column_id] = content
+    account.write(item, row.cells)
+    account.touch(item)
     item.board.written.update(row.cells)
     return item
 
