@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 import typer
+import yaml
 
 from order_sync.cli import app
 from order_sync.config import _known_variables
@@ -172,6 +173,16 @@ def test_pages_speak_of_the_project_alone(page: Path):
     text = page.read_text(encoding="utf-8")
     strangers = r"/work/|/root\b|/home/|/tmp/|\bissues?\b|\bsessions?\b|\bpypi\b|\bregistry\b"
     assert re.findall(strangers, text, re.I) == []
+
+
+def test_every_page_is_in_the_navigation_of_the_site_and_nothing_else():
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    named = [page for section in site["nav"] for pages in section.values() for page in pages]
+    in_nav = [address for page in named for address in page.values()]
+    from_elsewhere = site["extra"]["pages_from"]
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} | from_elsewhere.keys()
+    assert sorted(in_nav) == sorted(pages), "each page once, in the nav of mkdocs.yml"
+    assert [name for name in from_elsewhere.values() if not (ROOT / name).is_file()] == []
 
 
 @pytest.mark.parametrize("page", ["docs/settings.md", "docs/profile.md"])
