@@ -1,5 +1,5 @@
-"""What the site needs beyond mkdocs: pages that stand elsewhere in the project, links that work both
-in the repository and on the site, and the promise that no page fetches anything from elsewhere.
+"""What the site needs beyond mkdocs: pages from elsewhere in the project, links that work both in the
+repository and on the site, and the promise that no page fetches anything from elsewhere.
 """
 
 from __future__ import annotations
