@@ -1,4 +1,4 @@
-"""What the site needs beyond mkdocs: pages from elsewhere in the project, links that work both in the
+"""What the site needs beyond mkdocs: pages from elsewhere in the project, links that work in the
 repository and on the site, and the promise that no page fetches anything from elsewhere.
 """
 
