@@ -37,6 +37,7 @@ class LoadReport:
     replaced: int  # rows that were there before and are gone
     unreadable: dict[str, int]  # column -> cells kept as text: no number or date
     absent: tuple[str, ...]  # columns of the profile the file lacks; they stay empty
+    further: tuple[str, ...]  # columns of the file the profile does not know; never sent
 
 
 def rows_present(settings: Settings) -> int:
@@ -77,6 +78,7 @@ def load(settings: Settings, mapping: Mapping, orders: OrderFile, mode: LoadMode
         replaced=before if mode is LoadMode.REPLACE else 0,
         unreadable=dict(unreadable),
         absent=orders.absent,
+        further=orders.further,
     )
 
 
