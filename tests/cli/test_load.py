@@ -292,3 +292,23 @@ def test_a_profile_of_ones_own_gives_other_words_their_meaning(run, folder, writ
     header = HEADER.replace("AAG ORDER NUMBER", "Order No")
     assert run("load", str(write_csv(A, header=header))).exit_code == 0
     assert query(folder, 'SELECT "AAG ORDER NUMBER" FROM ORDERS_UNIFIED') == [("JOO-1",)]
+
+
+def test_a_header_in_another_case_is_the_same_column(run, folder, write_csv):
+    header = HEADER.replace("CUSTOMER NAME", "Customer name").replace("PO NUMBER", "po number")
+    assert run("load", str(write_csv(A, header=header))).exit_code == 0
+    rows = query(folder, 'SELECT "CUSTOMER NAME", "PO NUMBER", S FROM ORDERS_UNIFIED')
+    assert rows == [("JOHNNIE O", "4755", 12)]
+
+
+def test_a_size_in_another_case_is_told_and_not_guessed(run, folder, write_csv):
+    ended = run("load", str(write_csv(A, header=HEADER.replace(",S,M", ",S,m"))))
+    assert ended.exit_code == 2
+    assert 'the column "m" is "M" in the profile' in ended.err
+
+
+def test_a_price_nobody_can_read_is_counted_at_the_load(run, folder, write_csv):
+    header = HEADER + ",CUSTOMER PRICE,US TARIFF RATE"
+    path = write_csv(f'{A},"31,50",TRUE', f"{B},$ 31.50,TBC", header=header)
+    document = run("load", str(path), "-o", "json").document
+    assert document["unreadable"] == {"CUSTOMER PRICE": 1, "US TARIFF RATE": 1}

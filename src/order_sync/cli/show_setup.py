@@ -42,6 +42,7 @@ def load_parts(
             sorted(report.unreadable.items()),
             right=["Unreadable cells, kept as text"],
         )
+        yield line("Numbers are read with a decimal point, dates as YYYY-MM-DD.")
     if ask_for_dates:
         yield line("Dates such as 03/02/2026? Load again with --dates day-first or month-first.")
     if report.absent:

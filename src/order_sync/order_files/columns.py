@@ -51,12 +51,19 @@ class OrderFile:
 
 
 def known_headers(cells: Sequence[str], mapping: Mapping) -> list[str]:
-    """Headers trimmed, with the profile's name for columns in another spelling."""
-    aliases = {
-        alias: column.source for column in mapping.columns for alias in column.source_aliases
+    """Headers trimmed, with the profile's name for columns in another spelling or another case.
+
+    Sizes are compared exactly.
+    """
+    known = {
+        name.casefold(): column.source
+        for column in mapping.columns
+        for name in (*column.source_aliases, column.source)
     }
     headers = [cell.strip() for cell in cells]
-    return [aliases.get(header, header) for header in headers]
+    kept = {*mapping.sizes.names, *headers}  # what already has its name is not given away twice
+    found = [(header, known.get(header.casefold(), header)) for header in headers]
+    return [header if name in kept else name for header, name in found]
 
 
 def order_file(
@@ -113,9 +120,14 @@ def _problems(
         # Databases compare column names without case.
         elif first.setdefault(header.casefold(), number) != number:
             yield f'{place}: the column "{header}" stands there twice'
+    of_profile = {name.casefold(): name for name, _ in source_columns(mapping)}
+    further = [name for name in _further(headers, mapping) if name]
+    for header in further:
+        meant = of_profile.get(header.casefold())
+        if meant is not None and meant not in headers:
+            yield f'{place}: the column "{header}" is "{meant}" in the profile, where case counts'
     missing = [name for name in (*mapping.key, mapping.customer) if name not in headers]
     yield from (f'{place}: the column "{name}" is missing' for name in missing)
-    further = [name for name in _further(headers, mapping) if name]
     if missing and further:
         named = ", ".join(f'"{name}"' for name in further)
         yield f"{place}: of its columns the profile does not know {named}"
