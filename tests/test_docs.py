@@ -23,7 +23,14 @@ from order_sync.errors import ExitCode
 from order_sync.profile import DEFAULT_PROFILE, ProfileFile, load_profile
 from order_sync.rules.refusals import OWN_CODES, WARNING_CODES
 from order_sync.rules.retry import ERROR_TABLE
-from order_sync.rules.states import TRANSITIONS, Event, RowState
+from order_sync.rules.states import (
+    BATCH_ENDED,
+    BATCH_MILESTONES,
+    TRANSITIONS,
+    BatchState,
+    Event,
+    RowState,
+)
 from order_sync.settings import FileSettings
 
 ROOT = Path(__file__).parents[1]
@@ -288,3 +295,20 @@ def test_files_the_architecture_names_exist():
     named = re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py|\.toml))`", text)
     assert len(named) > 20
     assert [name for name in named if not (PACKAGE / name).exists()] == []
+
+
+def test_every_event_of_a_biography_is_one_the_states_name():
+    """A name written out elsewhere would be missing on the page of the states."""
+    written_out = [
+        f"{path.name}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "OrderEvent"
+        and any(isinstance(part, ast.Constant) for part in node.args[1:2])
+    ]
+    assert written_out == []
+
+
+def test_every_batch_state_is_a_milestone_or_an_end():
+    assert sorted((*BATCH_MILESTONES, *BATCH_ENDED)) == sorted(BatchState)
