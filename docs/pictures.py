@@ -11,8 +11,8 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Position, ViewportSize, sync_playwright
@@ -51,8 +51,7 @@ def main() -> None:
         change_some_orders(world.database)
         profile = load_profile(world.settings.profile)
         plan = make_plan(world.settings, profile, Filters(po=SHOWN_PO), Silent())
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        with open_browser(chromium) as browser:
             picture_of_board(browser, world.board_url)
             # Without the groups, which the board shows, and the address of a page that is gone.
             picture_of_terminal(browser, "demo", "order-sync demo", parts[2:-1])
@@ -60,13 +59,21 @@ def main() -> None:
             picture_of_terminal(
                 browser, "plan", asked, plan_parts(plan, diff=True, out=None, filtered=True)
             )
-            arm_faults(world.sandbox)
-            run_sync(world.settings, profile, Filters(), Silent())
+        arm_faults(world.sandbox)
+        run_sync(world.settings, profile, Filters(), Silent())  # no browser: each has its own loop
+        with open_browser(chromium) as browser:
             pictures_of_sandbox(browser, world.board_url.partition("/boards/")[0])
-            browser.close()
     for picture in sorted(IMAGES.glob("*.png")):
         size = picture.stat().st_size
         print(f"{picture.name}: {size:,} bytes{' - too large' if size > LARGEST else ''}")
+
+
+@contextmanager
+def open_browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def picture_of_board(browser: Browser, url: str) -> None:
