@@ -265,7 +265,8 @@ def _comments(enum: type[StrEnum]) -> dict[str, str]:
 
 def _members(enum: type[StrEnum]) -> str:
     rows = [(code(name), sentence(why) if why else "") for name, why in _comments(enum).items()]
-    return table(("state" if enum is not Event else "event", "what it means"), rows)
+    name = "event" if enum in (Event, states.Biography) else "state"
+    return table((name, "what it means"), rows)
 
 
 def states_rows() -> str:
@@ -316,10 +317,25 @@ def states_diagram() -> str:
     )
 
 
+def states_biography() -> str:
+    return _members(states.Biography)
+
+
 def states_batches() -> str:
-    milestones = " → ".join(code(state.value) for state in states.BATCH_MILESTONES)
-    ends = ", ".join(code(state.value) for state in states.BATCH_ENDED)
-    return f"Milestones: {milestones}.\nEnds: {ends}."
+    why = _comments(states.BatchState)
+    kinds = (("milestone", states.BATCH_MILESTONES), ("end", states.BATCH_ENDED))
+    return table(
+        ("state", "is", "what it means"),
+        (
+            (
+                code(state.value),
+                f"{kind} {number}" if kind == "milestone" else kind,
+                sentence(why[state.name]),
+            )
+            for kind, members in kinds
+            for number, state in enumerate(members, start=1)
+        ),
+    )
 
 
 def states_runs() -> str:
@@ -328,6 +344,14 @@ def states_runs() -> str:
 
 def states_requests() -> str:
     return _members(states.RequestState)
+
+
+# Faults of the sandbox ----------------------------------------------------------------------------
+
+
+def fault_list() -> str:
+    rows = ((code(name), sentence(what)) for name, what in available_faults().items())
+    return table(("fault", "what happens"), rows)
 
 
 # Commands -----------------------------------------------------------------------------------------
@@ -601,7 +625,7 @@ _COLUMNS = {
     "error_message": "what is wrong, and what to do",
     "error_summary": "how many rows were refused or left",
     "error_type": "code of the error, see [errors](errors.md)",
-    "event": "event of [states](states.md), `STAGED`, `DROPPED`, `ADOPTED` …, or a warning's code",
+    "event": "see [states](states.md#biography), or the [code of a warning](errors.md#warnings)",
     "event_id": "number of the event",
     "exit_code": "exit code of the command",
     "fence": "grows with every run of the board; a transaction with an old one writes nothing",
@@ -857,9 +881,11 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "states-transitions": states_transitions,
     "states-groups": states_groups,
     "states-diagram": states_diagram,
+    "states-biography": states_biography,
     "states-batches": states_batches,
     "states-runs": states_runs,
     "states-requests": states_requests,
+    "faults": fault_list,
     "exit-codes": exit_codes,
     "command-overview": command_overview,
     "command-shared": command_shared,

@@ -11,9 +11,8 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -60,8 +59,7 @@ def main() -> None:
         change_some_orders(world.database)
         profile = load_profile(world.settings.profile)
         plan = make_plan(world.settings, profile, Filters(po=SHOWN_PO), Silent())
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        with open_browser(chromium) as browser:
             picture_of_board(browser, world.board_url)
             # Without the groups, which the board shows, and the address of a page that is gone.
             picture_of_terminal(browser, "demo", "order-sync demo", parts[2:-1])
@@ -69,16 +67,22 @@ def main() -> None:
             picture_of_terminal(
                 browser, "plan", asked, plan_parts(plan, diff=True, out=None, filtered=True)
             )
-            arm_faults(world.sandbox)
-            # The browser's thread has an event loop already.
-            with ThreadPoolExecutor(1) as thread:
-                thread.submit(run_sync, world.settings, profile, Filters(), Silent()).result()
+        arm_faults(world.sandbox)
+        run_sync(world.settings, profile, Filters(), Silent())  # no browser: each has its own loop
+        with open_browser(chromium) as browser:
             pictures_of_sandbox(browser, world.board_url.partition("/boards/")[0])
             pictures_of_dashboard(browser, world.settings, profile)
-            browser.close()
     for picture in sorted(IMAGES.glob("*.png")):
         size = picture.stat().st_size
         print(f"{picture.name}: {size:,} bytes{' - too large' if size > LARGEST else ''}")
+
+
+@contextmanager
+def open_browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def picture_of_board(browser: Browser, url: str) -> None:

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 import typer
+import yaml
 
 from order_sync.cli import app
 from order_sync.config import _known_variables
@@ -23,7 +24,14 @@ from order_sync.errors import ExitCode
 from order_sync.profile import DEFAULT_PROFILE, ProfileFile, load_profile
 from order_sync.rules.refusals import OWN_CODES, WARNING_CODES
 from order_sync.rules.retry import ERROR_TABLE
-from order_sync.rules.states import TRANSITIONS, Event, RowState
+from order_sync.rules.states import (
+    BATCH_ENDED,
+    BATCH_MILESTONES,
+    TRANSITIONS,
+    BatchState,
+    Event,
+    RowState,
+)
 from order_sync.sandbox import SandboxOptions
 from order_sync.settings import FileSettings
 
@@ -186,6 +194,16 @@ def test_pages_speak_of_the_project_alone(page: Path):
     assert re.findall(strangers, text, re.I) == []
 
 
+def test_every_page_is_in_the_navigation_of_the_site_and_nothing_else():
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    named = [page for section in site["nav"] for pages in section.values() for page in pages]
+    in_nav = [address for page in named for address in page.values()]
+    from_elsewhere = site["extra"]["pages_from"]
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} | from_elsewhere.keys()
+    assert sorted(in_nav) == sorted(pages), "each page once, in the nav of mkdocs.yml"
+    assert [name for name in from_elsewhere.values() if not (ROOT / name).is_file()] == []
+
+
 @pytest.mark.parametrize("page", ["docs/settings.md", "docs/profile.md"])
 def test_toml_examples_are_toml(page: str):
     tomllib = pytest.importorskip("tomllib")
@@ -289,6 +307,23 @@ def test_files_the_architecture_names_exist():
     named = re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py|\.toml))`", text)
     assert len(named) > 20
     assert [name for name in named if not (PACKAGE / name).exists()] == []
+
+
+def test_every_event_of_a_biography_is_one_the_states_name():
+    """A name written out elsewhere would be missing on the page of the states."""
+    written_out = [
+        f"{path.name}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "OrderEvent"
+        and any(isinstance(part, ast.Constant) for part in node.args[1:2])
+    ]
+    assert written_out == []
+
+
+def test_every_batch_state_is_a_milestone_or_an_end():
+    assert sorted((*BATCH_MILESTONES, *BATCH_ENDED)) == sorted(BatchState)
 
 
 # The sandbox --------------------------------------------------------------------------------------

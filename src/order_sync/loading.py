@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import partial
 
 from order_sync.config import Settings
 from order_sync.db import source_load
@@ -17,7 +18,8 @@ from order_sync.db.upgrade import ensure_tables
 from order_sync.errors import ConfigError
 from order_sync.order_files.cells import Cell
 from order_sync.order_files.columns import OrderFile
-from order_sync.rules.mapping import Mapping
+from order_sync.rules.mapping import Kind, Mapping
+from order_sync.rules.values import clean_number, key_part
 
 
 class LoadMode(StrEnum):
@@ -37,6 +39,7 @@ class LoadReport:
     replaced: int  # rows that were there before and are gone
     unreadable: dict[str, int]  # column -> cells kept as text: no number or date
     absent: tuple[str, ...]  # columns of the profile the file lacks; they stay empty
+    further: tuple[str, ...]  # columns of the file the profile does not know; never sent
 
 
 def rows_present(settings: Settings) -> int:
@@ -67,7 +70,7 @@ def load(settings: Settings, mapping: Mapping, orders: OrderFile, mode: LoadMode
             settings.source.table,
             orders.columns,
             orders.headers,
-            _counted(orders, unreadable),
+            _counted(orders, mapping, unreadable),
             replace=mode is LoadMode.REPLACE,
         )
     return LoadReport(
@@ -77,6 +80,7 @@ def load(settings: Settings, mapping: Mapping, orders: OrderFile, mode: LoadMode
         replaced=before if mode is LoadMode.REPLACE else 0,
         unreadable=dict(unreadable),
         absent=orders.absent,
+        further=orders.further,
     )
 
 
@@ -90,16 +94,31 @@ def _refuse_own_tables(table: str, tables: Tables) -> None:
         )
 
 
-def _counted(orders: OrderFile, unreadable: Counter[str]) -> Iterator[dict[str, Cell]]:
+def _counted(
+    orders: OrderFile, mapping: Mapping, unreadable: Counter[str]
+) -> Iterator[dict[str, Cell]]:
     """The rows, with a count of the cells that are text where a number or date belongs."""
-    wanted = {name: kind for name, kind in orders.columns if kind != "TEXT"}
+    tests = {name: _TESTS[kind] for name, kind in orders.columns if kind != "TEXT"}
+    for column in mapping.columns:
+        if column.kind is Kind.NUMBER and column.source not in tests:
+            tests[column.source] = partial(_is_number, words=dict(column.values))
+    checked = [(name, tests[name]) for name in orders.headers if name in tests]
     for row in orders.rows():
-        for name, value in row.items():
-            if not isinstance(value, str) or name not in wanted:
-                continue
-            if wanted[name] == "INTEGER" or not _is_date(value):
+        for name, is_readable in checked:
+            value = row[name]
+            if isinstance(value, str) and not is_readable(value):
                 unreadable[name] += 1
         yield row
+
+
+def _is_pieces(_text: str) -> bool:
+    """Whole pieces are no text any more."""
+    return False
+
+
+def _is_number(text: str, words: dict[str, str]) -> bool:
+    """`words` are those the profile replaces."""
+    return key_part(text) in words or clean_number(text)[1] is None
 
 
 def _is_date(text: str) -> bool:
@@ -108,3 +127,6 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+_TESTS: dict[str, Callable[[str], bool]] = {"INTEGER": _is_pieces, "DATE": _is_date}

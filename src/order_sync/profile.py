@@ -263,6 +263,12 @@ def shipped_profiles() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
+def shipped_text(name: str) -> str:
+    """A shipped profile as it stands in its file, comments and all."""
+    file = resources.files("order_sync.profiles").joinpath(f"{name}.toml")
+    return file.read_text(encoding="utf-8")
+
+
 def profile_schema() -> dict[str, Any]:
     """JSON Schema of a profile file, for editors."""
     return ProfileFile.model_json_schema()
@@ -289,8 +295,7 @@ def _read(name_or_path: str) -> tuple[str, str]:
             f'there is no profile "{name_or_path}"{suggestion or "."}',
             hint=f"Shipped profiles: {', '.join(shipped)}. The path of an own one ends in .toml.",
         )
-    file = resources.files("order_sync.profiles").joinpath(f"{name_or_path}.toml")
-    return file.read_text(encoding="utf-8"), f"{name_or_path}.toml"
+    return shipped_text(name_or_path), f"{name_or_path}.toml"
 
 
 def _more_mistakes(

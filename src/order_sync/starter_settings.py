@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from order_sync.errors import ConfigError
+from order_sync.profile import DEFAULT_PROFILE, shipped_text
 from order_sync.settings import HOW_TO_AUTHENTICATE, FileSettings, database_url
 from order_sync.toml_file import pydantic_problems
 
@@ -55,10 +58,12 @@ class Known:
     board_id: str | None = None
     database_url: str | None = None
     source_table: str | None = None
+    profile: str | None = None  # name, or path from the folder of the settings
 
     def values(self) -> dict[str, str]:
         """Setting -> its value."""
         given = {
+            "profile": self.profile,
             "monday.board_id": self.board_id,
             "database.url": self.database_url,
             "source.table": self.source_table,
@@ -73,20 +78,45 @@ def write_settings(path: Path, known: Known, *, replace: bool = False) -> None:
         ConfigError: what is known is no value of its setting, the file exists, or it cannot be
             written.
     """
-    text = settings_text(known)
+    _write(path, settings_text(known), replace=replace)
+
+
+def write_settings_and_profile(
+    path: Path, profile: Path, known: Known, *, replace: bool = False
+) -> None:
+    """Write the settings to `path`, and a copy of the shipped profile, which they name.
+
+    Raises:
+        ConfigError: as `write_settings`; then neither file is new, unless the disk failed.
+    """
+    if profile.suffix != ".toml":
+        raise ConfigError(f"{profile} is no name of a profile", hint="let it end in .toml")
+    named = os.path.relpath(profile.absolute(), path.absolute().parent)
+    text = settings_text(dataclasses.replace(known, profile=named))
+    if path.exists() and not replace:
+        raise _exists(path)
+    _write(profile, shipped_text(DEFAULT_PROFILE), replace=replace)
+    _write(path, text, replace=replace)
+
+
+def _write(path: Path, text: str, *, replace: bool) -> None:
     try:
         with path.open("w" if replace else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise ConfigError(
-            f"{path} exists already, and stays as it is",
-            hint="change it by hand, name another with --path, or replace it with --force",
-        ) from None
+        raise _exists(path) from None
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror or 'cannot be written'}",
-            hint="name a file in a folder that is there, with --path",
+            hint="name a file in a folder that is there",
         ) from None
+
+
+def _exists(path: Path) -> ConfigError:
+    return ConfigError(
+        f"{path} exists already, and stays as it is",
+        hint="change it by hand, name another with --path or --profile, or replace it with --force",
+    )
 
 
 def settings_text(known: Known) -> str:
@@ -144,10 +174,10 @@ def _check(given: dict[str, str]) -> None:
             "database.url: a password does not belong in a file that is shared",
             hint="set ORDER_SYNC_DATABASE__URL instead",
         )
-    content: dict[str, dict[str, str]] = {}
+    content: dict[str, Any] = {}
     for place, value in given.items():
-        section, _, name = place.partition(".")
-        content.setdefault(section, {})[name] = value
+        section, _, name = place.rpartition(".")
+        (content.setdefault(section, {}) if section else content)[name] = value
     try:
         FileSettings.model_validate(content)
     except ValidationError as error:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from order_sync.config import load_settings
+from order_sync.profile import DEFAULT_PROFILE, load_profile
 from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer
 from order_sync.settings import FileSettings
 from order_sync.starter_settings import Known, settings_text
@@ -163,3 +164,32 @@ def test_no_token_is_written(run, folder, monkeypatch):
     text = (folder / "order-sync.toml").read_text()
     assert TOKEN not in text
     assert "MONDAY_API_TOKEN" in text
+
+
+def test_a_profile_of_ones_own_is_written_and_named_in_the_settings(run, folder):
+    (folder / "conf").mkdir()
+    ended = run("init", "--path", "conf/order-sync.toml", "--profile", "my-profile.toml")
+    assert ended.exit_code == 0
+    assert "my-profile.toml is written" in ended.out
+    settings = load_settings(
+        config=folder / "conf" / "order-sync.toml", env=None, environ={}, cwd=folder
+    )
+    assert load_profile(settings.profile) == load_profile(DEFAULT_PROFILE)
+    assert settings.profile.endswith("my-profile.toml")
+
+
+@pytest.mark.parametrize("there", ["order-sync.toml", "my-profile.toml"])
+def test_with_a_profile_both_files_are_written_or_none(run, folder, there):
+    (folder / there).write_text("# mine\n")
+    ended = run("init", "--profile", "my-profile.toml")
+    assert ended.exit_code == 2
+    assert f"{there} exists already" in ended.err
+    assert [(path.name, path.read_text()) for path in folder.iterdir()] == [(there, "# mine\n")]
+    assert run("init", "--profile", "my-profile.toml", "--force").exit_code == 0
+
+
+def test_a_profile_whose_name_would_not_be_read_as_a_path_is_refused(run, folder):
+    ended = run("init", "--profile", "mine")
+    assert ended.exit_code == 2
+    assert "let it end in .toml" in ended.err
+    assert list(folder.iterdir()) == []

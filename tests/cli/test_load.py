@@ -239,3 +239,76 @@ def test_a_column_added_later_keeps_numbers_and_text_apart(run, folder, write_cs
         conn.execute('CREATE TABLE ORDERS_UNIFIED ("AAG ORDER NUMBER" TEXT)')
     run("load", str(write_csv("JOO-1,JOHNNIE O,M01,WHITE,4755,2E1,7")))
     assert query(folder, "SELECT S, M FROM ORDERS_UNIFIED") == [("2E1", 7)]
+
+
+DATED = HEADER + ",EX FACTORY DATE,ORDER DATE PO RECEIVED"
+
+
+@pytest.mark.parametrize(
+    ("order", "first"), [("day-first", "2026-02-03"), ("month-first", "2026-03-02")]
+)
+def test_local_dates_are_read_in_the_order_a_person_names(run, folder, write_csv, order, first):
+    path = write_csv(f"{A},03/02/2026,2025-11-17", f"{B},4.5.26,31/31/2026", header=DATED)
+    document = run("load", str(path), "--dates", order, "-o", "json").document
+    rows = query(folder, 'SELECT "EX FACTORY DATE", "ORDER DATE PO RECEIVED" FROM ORDERS_UNIFIED')
+    second = "2026-05-04" if order == "day-first" else "2026-04-05"
+    assert rows == [(first, "2025-11-17"), (second, "31/31/2026")]
+    assert document["unreadable"] == {"ORDER DATE PO RECEIVED": 1}
+
+
+def test_local_dates_are_never_guessed_and_a_load_says_how_to_name_their_order(
+    run, folder, write_csv
+):
+    ended = run("load", str(write_csv(f"{A},28/02/2026,", header=DATED)))
+    assert "--dates day-first or month-first" in ended.out
+    assert query(folder, 'SELECT "EX FACTORY DATE" FROM ORDERS_UNIFIED') == [("28/02/2026",)]
+    assert "--dates" not in run("load", str(write_csv(f"{A},,", header=DATED))).out
+
+
+def test_columns_that_are_never_sent_are_named(run, folder, write_csv):
+    ended = run("load", str(write_csv(A + ",ship first", header=HEADER + ",Remarks")))
+    assert "Not in the profile, so never sent: Remarks." in ended.out
+    assert "41 columns and 159 sizes of the profile not in the file" in ended.out
+
+
+def test_a_header_in_other_words_is_told_with_the_way_to_a_profile_of_ones_own(
+    run, folder, write_csv
+):
+    header = HEADER.replace("AAG ORDER NUMBER", "Order No").replace("PO NUMBER", "PO")
+    ended = run("load", str(write_csv(A, header=header)))
+    assert ended.exit_code == 2
+    assert 'the column "AAG ORDER NUMBER" is missing' in ended.err
+    assert 'does not know "Order No", "PO"' in ended.err
+    assert "order-sync init --profile my-profile.toml" in ended.err
+
+
+def test_a_profile_of_ones_own_gives_other_words_their_meaning(run, folder, write_csv):
+    assert run("init", "--profile", "my-profile.toml").exit_code == 0
+    profile = (folder / "my-profile.toml").read_text()
+    entry = '{ source = "AAG ORDER NUMBER"'
+    (folder / "my-profile.toml").write_text(
+        profile.replace(entry, f'{entry}, source_aliases = ["Order No"]')
+    )
+    header = HEADER.replace("AAG ORDER NUMBER", "Order No")
+    assert run("load", str(write_csv(A, header=header))).exit_code == 0
+    assert query(folder, 'SELECT "AAG ORDER NUMBER" FROM ORDERS_UNIFIED') == [("JOO-1",)]
+
+
+def test_a_header_in_another_case_is_the_same_column(run, folder, write_csv):
+    header = HEADER.replace("CUSTOMER NAME", "Customer name").replace("PO NUMBER", "po number")
+    assert run("load", str(write_csv(A, header=header))).exit_code == 0
+    rows = query(folder, 'SELECT "CUSTOMER NAME", "PO NUMBER", S FROM ORDERS_UNIFIED')
+    assert rows == [("JOHNNIE O", "4755", 12)]
+
+
+def test_a_size_in_another_case_is_told_and_not_guessed(run, folder, write_csv):
+    ended = run("load", str(write_csv(A, header=HEADER.replace(",S,M", ",S,m"))))
+    assert ended.exit_code == 2
+    assert 'the column "m" is "M" in the profile' in ended.err
+
+
+def test_a_price_nobody_can_read_is_counted_at_the_load(run, folder, write_csv):
+    header = HEADER + ",CUSTOMER PRICE,US TARIFF RATE"
+    path = write_csv(f'{A},"31,50",TRUE', f"{B},$ 31.50,TBC", header=header)
+    document = run("load", str(path), "-o", "json").document
+    assert document["unreadable"] == {"CUSTOMER PRICE": 1, "US TARIFF RATE": 1}

@@ -30,6 +30,7 @@ class InitDocument:
     """Where the settings were written."""
 
     path: str  # of the file
+    profile: str | None  # the profile that was written with --profile
     next: list[str]  # commands to go on with
 
 

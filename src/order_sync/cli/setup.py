@@ -14,6 +14,7 @@ import typer
 
 from order_sync.cli.command import command
 from order_sync.cli.session import Session
+from order_sync.order_files.cells import DateOrder
 
 
 class Mode(StrEnum):
@@ -48,6 +49,12 @@ def init(
     source_table: Annotated[
         str | None, typer.Option("--source-table", metavar="NAME", help="Set source.table.")
     ] = None,
+    profile: Annotated[
+        Path | None,
+        typer.Option(
+            "--profile", metavar="FILE", help="Write a profile of your own there, to be changed."
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file when there is one.")
     ] = False,
@@ -56,15 +63,19 @@ def init(
     from order_sync.cli.documents import InitDocument
     from order_sync.cli.show_setup import init_parts
     from order_sync.config import CONFIG_FILE, find_config
-    from order_sync.starter_settings import Known, write_settings
+    from order_sync.starter_settings import Known, write_settings, write_settings_and_profile
 
     file = (path or session.config or Path(CONFIG_FILE)).absolute()
-    write_settings(file, Known(board_id, database_url, source_table), replace=force)
+    known = Known(board_id, database_url, source_table)
+    if profile is None:
+        write_settings(file, known, replace=force)
+    else:
+        write_settings_and_profile(file, profile, known, replace=force)
     option = "" if find_config(Path.cwd()) == file else f" --config {shlex.quote(str(file))}"
     commands = [f"order-sync {name}{option}" for name in ("check", "load FILE", "plan")]
     session.result(
-        InitDocument(path=str(file), next=commands),
-        *init_parts(file, commands, has_board=board_id is not None),
+        InitDocument(str(file), profile and str(profile.absolute()), commands),
+        *init_parts(file, profile, commands, has_board=board_id is not None),
     )
 
 
@@ -83,6 +94,14 @@ def load(
         str | None,
         typer.Option("--sheet", metavar="NAME", help="Of an Excel file with more than one."),
     ] = None,
+    dates: Annotated[
+        DateOrder | None,
+        typer.Option(
+            "--dates",
+            metavar="day-first|month-first",
+            help="How to read dates such as 03/02/2026; without it they are refused.",
+        ),
+    ] = None,
 ) -> int:
     """Load a file of orders into the source table."""
     from order_sync import loading
@@ -90,7 +109,7 @@ def load(
     from order_sync.order_files import open_orders
 
     settings = session.settings
-    orders = open_orders(file, session.profile, sheet=sheet)
+    orders = open_orders(file, session.profile, sheet=sheet, dates=dates)
     for notice in orders.notices:
         session.note(notice)
     if mode is Mode.REPLACE:
@@ -99,7 +118,15 @@ def load(
         if present and not session.confirm(question):
             return session.declined("nothing was loaded")
     report = loading.load(settings, session.profile, orders, loading.LoadMode(mode.value))
-    session.result(report, *load_parts(report))
+    undated = [name for name, kind in orders.columns if kind == "DATE" and not dates]
+    session.result(
+        report,
+        *load_parts(
+            report,
+            sizes=session.profile.sizes.names,
+            ask_for_dates=any(name in report.unreadable for name in undated),
+        ),
+    )
     return 0
 
 

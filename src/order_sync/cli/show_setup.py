@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-def init_parts(path: Path, commands: Sequence[str], *, has_board: bool) -> Iterator[RenderableType]:
+def init_parts(
+    path: Path, profile: Path | None, commands: Sequence[str], *, has_board: bool
+) -> Iterator[RenderableType]:
     """Where the settings are, what they still need, and the next three commands."""
     yield line(f"{safe(path)} is written.", style="bold")
+    if profile is not None:
+        yield line(f"{safe(profile)} is written: the shipped profile. Name your columns in it.")
     needed = "MONDAY_API_TOKEN" if has_board else "monday.board_id in it and MONDAY_API_TOKEN"
     yield line(f"Set {needed}, and source.table if your orders are in a table already. Then:")
     explained = ("is everything ready?", "unless your table is the source", "what a sync would do")
@@ -28,7 +32,9 @@ def init_parts(path: Path, commands: Sequence[str], *, has_board: bool) -> Itera
         yield line(f"  {safe(command):<{width}}  # {why}", style="cyan")
 
 
-def load_parts(report: LoadReport) -> Iterator[RenderableType]:
+def load_parts(
+    report: LoadReport, *, sizes: Sequence[str], ask_for_dates: bool
+) -> Iterator[RenderableType]:
     """What went into the source table, and what in it is odd."""
     if report.unreadable:
         yield table(
@@ -36,10 +42,19 @@ def load_parts(report: LoadReport) -> Iterator[RenderableType]:
             sorted(report.unreadable.items()),
             right=["Unreadable cells, kept as text"],
         )
+        yield line("Numbers are read with a decimal point, dates as YYYY-MM-DD.")
+    if ask_for_dates:
+        yield line("Dates such as 03/02/2026? Load again with --dates day-first or month-first.")
     if report.absent:
+        absent_sizes = len(set(sizes).intersection(report.absent))
+        columns = counted(len(report.absent) - absent_sizes, "column")
         yield line(
-            f"{counted(len(report.absent), 'column')} of the profile not in the file: left empty."
+            f"{columns} and {counted(absent_sizes, 'size')} of the profile not in the file:"
+            " left empty."
         )
+    if report.further:
+        names = ", ".join(safe(name) for name in report.further)
+        yield line(f"Not in the profile, so never sent: {names}.", style="yellow")
     added = "added to" if report.mode is LoadMode.APPEND else "loaded into"
     replaced = f", {report.replaced:,} replaced" if report.replaced else ""
     yield line(

@@ -15,6 +15,7 @@ from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit, chunks
 from order_sync.rules.mapping import Mapping
 from order_sync.rules.reading_back import HeldLine, HeldOrder
+from order_sync.rules.states import Biography
 
 # Refusals that an item found once, below its order key, answers.
 _ANSWERED = frozenset({"duplicate_on_board", "gone_from_board", "outcome_unknown"})
@@ -72,7 +73,7 @@ def store_adopted(
     _close_answered(conn, tables, run.board_id, frozenset(keys))
     events.add_events(
         conn, tables, run,
-        (OrderEvent(o.order_key, "ADOPTED", f"item {o.item_id}{_what(o)}") for o in orders),
+        (OrderEvent(o.order_key, Biography.ADOPTED, f"item {o.item_id}{_what(o)}") for o in orders),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ class OrderEvent:
     """One line of an order's biography."""
 
     order_key: str
-    event: str  # a rules.states.Event, STAGED, DROPPED, ADOPTED, or the code of a warning
+    event: str  # a rules.states Event or Biography, or the code of a warning
     detail: str = ""
     size_key: str | None = None
     batch_id: str | None = None

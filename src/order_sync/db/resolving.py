@@ -20,7 +20,7 @@ from order_sync.db.staging import StagedRow, Unit, chunks
 from order_sync.errors import ConfigError, ExitCode
 from order_sync.rules.mapping import Mapping
 from order_sync.rules.resolutions import Resolution, helps_to_recreate, what_to_do
-from order_sync.rules.states import LIVE_STATES, RowState, RunState
+from order_sync.rules.states import LIVE_STATES, Biography, RowState, RunState
 from order_sync.rules.values import key_parts, order_key
 
 COMMAND = "errors resolve"
@@ -301,7 +301,7 @@ def _decide(
         )  # fmt: skip
     detail = f"{choice.resolution} by {choice.by}" + (f": {choice.note}" if choice.note else "")
     events = [
-        OrderEvent(order.order_key, "RESOLVED", detail, size or None)
+        OrderEvent(order.order_key, Biography.RESOLVED, detail, size or None)
         for size in order.sizes or ("",)
     ]
     add_events(conn, tables, run, events)
@@ -315,7 +315,10 @@ def _forget(
     key, sizes = order.order_key, order.sizes
     dropped = [r for r in waiting if r.order_key == key and (not sizes or r.size_key in sizes)]
     staging.drop_pending(conn, tables, dropped)
-    events = [OrderEvent(key, "DROPPED", size_key=r.size_key, batch_id=r.batch_id) for r in dropped]
+    events = [
+        OrderEvent(key, Biography.DROPPED, size_key=r.size_key, batch_id=r.batch_id)
+        for r in dropped
+    ]
     p, s = tables.production, tables.production_subitems
     mine = [s.c.board_id == run.board_id, s.c.order_key == key]
     mine.append(s.c.size_key.in_(sizes) if sizes else true())
@@ -325,8 +328,10 @@ def _forget(
     item = [p.c.board_id == run.board_id, p.c.order_key == key]
     item_id = None if sizes else conn.execute(select(p.c["Item ID"]).where(*item)).scalar()
     if item_id is not None:
-        events.append(OrderEvent(key, "FORGOTTEN", f"item {item_id}"))
-    events += [OrderEvent(key, "FORGOTTEN", f"subitem {r.subitem_id}", r.size_key) for r in lines]
+        events.append(OrderEvent(key, Biography.FORGOTTEN, f"item {item_id}"))
+    events += [
+        OrderEvent(key, Biography.FORGOTTEN, f"subitem {r.subitem_id}", r.size_key) for r in lines
+    ]
     add_events(conn, tables, run, events)
     conn.execute(delete(s).where(*mine))
     if sizes:

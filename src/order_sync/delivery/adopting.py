@@ -22,7 +22,7 @@ from order_sync.monday.lookup import FoundRow
 from order_sync.rules.comparing import NAME, KnownLine, KnownOrder, LineAction, OrderAction
 from order_sync.rules.mapping import Mapping
 from order_sync.rules.order import Refusal, RefusedRow, SizeLine
-from order_sync.rules.states import Operation
+from order_sync.rules.states import Biography, Operation
 
 TakenIds = Callable[[set[str]], Awaitable[set[str]]]
 
@@ -200,9 +200,13 @@ def _store(
         )  # fmt: skip
     keys = [(line.order_key, line.line.size_key) for line in lines]
     known.withdraw(conn, d.tables, d.run.board_id, Unit.SUBITEM, keys)
-    notes = [OrderEvent(item.order_key, "ADOPTED", f"item {item.item_id}") for item in items]
+    notes = [
+        OrderEvent(item.order_key, Biography.ADOPTED, f"item {item.item_id}") for item in items
+    ]
     notes += [
-        OrderEvent(line.order_key, "ADOPTED", f"subitem {line.line.subitem_id}", line.line.size_key)
+        OrderEvent(
+            line.order_key, Biography.ADOPTED, f"subitem {line.line.subitem_id}", line.line.size_key
+        )
         for line in lines
     ]
     events.add_events(conn, d.tables, d.run, notes)

@@ -21,7 +21,7 @@ from order_sync.detection import Detection
 from order_sync.rules.columns import wire_values
 from order_sync.rules.comparing import OrderAction
 from order_sync.rules.order import RefusedRow
-from order_sync.rules.states import BatchState, Operation, RowState
+from order_sync.rules.states import BatchState, Biography, Operation, RowState
 from order_sync.rules.values import key_part
 
 log = structlog.get_logger()
@@ -108,7 +108,7 @@ def _take_over(conn: Connection, d: Delivery, found: Detection) -> Carried:
             continue
         if key in acting or key in found.judged or found.has_left(key):
             dropped.append(row)
-            why = "STAGED_ANEW" if key in acting else "DROPPED"
+            why = Biography.STAGED_ANEW if key in acting else Biography.DROPPED
             notes.append(OrderEvent(key, why, size_key=row.size_key, batch_id=row.batch_id))
     staging.drop_pending(conn, d.tables, dropped)
     events.add_events(conn, d.tables, d.run, notes)
@@ -260,7 +260,10 @@ class _Rows:
             changed = f": {', '.join(action.columns)}" if action.columns else ""
             notes.append(
                 OrderEvent(
-                    key, "STAGED", f"{action.change} {what}{changed}", batch_id=self._batch_id
+                    key,
+                    Biography.STAGED,
+                    f"{action.change} {what}{changed}",
+                    batch_id=self._batch_id,
                 )
             )
             notes += [

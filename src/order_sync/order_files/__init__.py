@@ -8,9 +8,11 @@ cell is the same for all of them (`columns.py`, `cells.py`).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from order_sync.errors import ConfigError
+from order_sync.order_files.cells import DateOrder
 from order_sync.order_files.columns import OrderFile
 from order_sync.rules.mapping import Mapping
 
@@ -27,10 +29,13 @@ _BEGINS = {
 _CONTENT = {_ZIP: "an Excel", _OLE: "an Excel", _PARQUET: "a Parquet"}
 
 
-def open_orders(path: Path, mapping: Mapping, *, sheet: str | None = None) -> OrderFile:
+def open_orders(
+    path: Path, mapping: Mapping, *, sheet: str | None = None, dates: DateOrder | None = None
+) -> OrderFile:
     """The orders of a file, its header checked; the ending of its name says what it holds.
 
     `sheet` names the sheet of an Excel file; without it there must be one sheet with content.
+    `dates` says how texts such as 03/02/2026 are read; without it they stay texts.
 
     Raises:
         ConfigError: the file cannot be read, holds no rows, is not what its name says, or does
@@ -46,7 +51,7 @@ def open_orders(path: Path, mapping: Mapping, *, sheet: str | None = None) -> Or
     _check_content(path, ending)
     if sheet is not None and ending not in EXCEL:
         raise ConfigError(f"{path.name} has no sheets", hint="load it without --sheet")
-    orders = _open(path, ending, mapping, sheet)
+    orders = replace(_open(path, ending, mapping, sheet), dates=dates)
     if next(orders.texts(), None) is None:
         raise ConfigError(
             f"{path.name} names columns and holds no rows",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import StrEnum
+from functools import partial
 
 from order_sync.rules.values import (
     SIGNIFICANT_DIGITS,
@@ -16,6 +19,14 @@ from order_sync.rules.values import (
 Cell = str | int | None
 
 _WHOLE = 2**53  # up to here every whole number has a float of its own
+_LOCAL_DATE = re.compile(r"([0-9]{1,2})([-/. ])([0-9]{1,2})\2((?:20)?[0-9]{2})")
+
+
+class DateOrder(StrEnum):
+    """How a file writes dates such as 03/02/2026, which nobody can tell from the dates alone."""
+
+    DAY_FIRST = "day-first"
+    MONTH_FIRST = "month-first"
 
 
 def cell_text(value: object) -> str:
@@ -68,19 +79,31 @@ def _quantity(text: str) -> Cell:
     return -int(digits) if plain else text
 
 
-def _iso_date(text: str) -> Cell:
+def _iso_date(text: str, order: DateOrder | None) -> Cell:
     day, finding = clean_date(text)
     if finding is not None:
-        return text
+        return _local_date(text.strip(), order) or text
     return day.isoformat() if day is not None else None
+
+
+def _local_date(text: str, order: DateOrder | None) -> str | None:
+    """An ISO date, or None when `text` is no date of that order."""
+    found = _LOCAL_DATE.fullmatch(text)
+    if order is None or found is None:
+        return None
+    day, month = int(found[1]), int(found[3])
+    if order is DateOrder.MONTH_FIRST:
+        day, month = month, day
+    try:
+        return date(2000 + int(found[4][-2:]), month, day).isoformat()
+    except ValueError:
+        return None
 
 
 def _text(text: str) -> Cell:
     return text
 
 
-CONVERTERS: dict[str, Callable[[str], Cell]] = {
-    "INTEGER": _quantity,
-    "DATE": _iso_date,
-    "TEXT": _text,
-}
+def converters(dates: DateOrder | None) -> dict[str, Callable[[str], Cell]]:
+    """SQL type -> what makes a value of a cell's text; None: only ISO dates are dates."""
+    return {"INTEGER": _quantity, "DATE": partial(_iso_date, order=dates), "TEXT": _text}

@@ -6,12 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from order_sync.errors import ConfigError
-from order_sync.order_files.cells import CONVERTERS, Cell
+from order_sync.order_files.cells import Cell, DateOrder, converters
 from order_sync.rules.mapping import Kind, Mapping
 from order_sync.rules.reading import needed_columns
 
 Column = tuple[str, str]  # name, SQL type: TEXT, INTEGER or DATE
 Texts = Sequence[str | None]  # the cells of one row, in the order of the header
+
+_HINT = (
+    "name each column once, as the profile does; or write a profile of your own with"
+    " `order-sync init --profile my-profile.toml` and name your columns there, as source_aliases"
+)
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,9 @@ class OrderFile:
     headers: tuple[str, ...]  # as the source table calls them, in the order of the file
     columns: tuple[Column, ...]  # of a table that holds every row
     absent: tuple[str, ...]  # columns the profile reads and the file lacks: they stay empty
+    further: tuple[str, ...]  # columns the profile does not know: they are kept and never sent
     texts: Callable[[], Iterator[Texts]]
+    dates: DateOrder | None = None  # None: only ISO dates are dates
     notices: tuple[str, ...] = ()  # what a person should know before trusting the rows
 
     def rows(self) -> Iterator[dict[str, Cell]]:
@@ -34,7 +41,8 @@ class OrderFile:
             ConfigError: a row is not readable; the message names its place.
         """
         types = dict(self.columns)
-        convert = [CONVERTERS[types[name]] for name in self.headers]
+        by_type = converters(self.dates)
+        convert = [by_type[types[name]] for name in self.headers]
         for texts in self.texts():
             yield {
                 name: to_cell(text) if text and not text.isspace() else None
@@ -43,12 +51,19 @@ class OrderFile:
 
 
 def known_headers(cells: Sequence[str], mapping: Mapping) -> list[str]:
-    """Headers trimmed, with the profile's name for columns in another spelling."""
-    aliases = {
-        alias: column.source for column in mapping.columns for alias in column.source_aliases
+    """Headers trimmed, with the profile's name for columns in another spelling or another case.
+
+    Sizes are compared exactly.
+    """
+    known = {
+        name.casefold(): column.source
+        for column in mapping.columns
+        for name in (*column.source_aliases, column.source)
     }
     headers = [cell.strip() for cell in cells]
-    return [aliases.get(header, header) for header in headers]
+    kept = {*mapping.sizes.names, *headers}  # what already has its name is not given away twice
+    found = [(header, known.get(header.casefold(), header)) for header in headers]
+    return [header if name in kept else name for header, name in found]
 
 
 def order_file(
@@ -76,14 +91,14 @@ def order_file(
     if problems:
         raise ConfigError(
             problems[0],
-            hint="the header names each column once, as the profile does",
+            hint=_HINT,
             problems=tuple(problems),
         )
     expected = source_columns(mapping)
-    known = {name for name, _ in expected}
-    further = [(name, "TEXT") for name in headers if name not in known]
+    further = _further(headers, mapping)
+    columns = (*expected, *((name, "TEXT") for name in further))
     absent = tuple(name for name, _ in expected if name not in headers)
-    return OrderFile(tuple(headers), (*expected, *further), absent, texts, notices)
+    return OrderFile(tuple(headers), columns, absent, further, texts, notices=notices)
 
 
 def source_columns(mapping: Mapping) -> list[Column]:
@@ -105,6 +120,19 @@ def _problems(
         # Databases compare column names without case.
         elif first.setdefault(header.casefold(), number) != number:
             yield f'{place}: the column "{header}" stands there twice'
-    for column in (*mapping.key, mapping.customer):
-        if column not in headers:
-            yield f'{place}: the column "{column}" is missing'
+    of_profile = {name.casefold(): name for name, _ in source_columns(mapping)}
+    further = [name for name in _further(headers, mapping) if name]
+    for header in further:
+        meant = of_profile.get(header.casefold())
+        if meant is not None and meant not in headers:
+            yield f'{place}: the column "{header}" is "{meant}" in the profile, where case counts'
+    missing = [name for name in (*mapping.key, mapping.customer) if name not in headers]
+    yield from (f'{place}: the column "{name}" is missing' for name in missing)
+    if missing and further:
+        named = ", ".join(f'"{name}"' for name in further)
+        yield f"{place}: of its columns the profile does not know {named}"
+
+
+def _further(headers: Sequence[str], mapping: Mapping) -> tuple[str, ...]:
+    known = {name for name, _ in source_columns(mapping)}
+    return tuple(name for name in headers if name not in known)

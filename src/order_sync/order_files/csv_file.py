@@ -28,7 +28,7 @@ def open_csv(path: Path, mapping: Mapping) -> OrderFile:
     if len(cells) == 1 and (";" in cells[0] or "\t" in cells[0]):
         raise ConfigError(
             f"{path.name}:1: the columns are not separated by commas",
-            hint="save the file as comma-separated",
+            hint="save the file as comma-separated, or load the Excel file itself",
         )
     headers = known_headers(cells, mapping)
     return order_file(f"{path.name}:1", headers, mapping, lambda: _rows(path, len(headers)))

@@ -51,6 +51,17 @@ class Event(StrEnum):
     WANTED_AGAIN = "WANTED_AGAIN"  # a group that was refused, and another order line needs it
 
 
+class Biography(StrEnum):
+    """What else an order's biography tells, beside events and the codes of warnings."""
+
+    STAGED = "STAGED"  # an action on it is in hand
+    STAGED_ANEW = "STAGED_ANEW"  # a waiting row was replaced by what a later run wants
+    DROPPED = "DROPPED"  # a waiting row that nobody wants any more
+    ADOPTED = "ADOPTED"  # found on the board and taken over
+    RESOLVED = "RESOLVED"  # a person decided about a refusal
+    FORGOTTEN = "FORGOTTEN"  # its item is not known any more, by a person's decision
+
+
 TRANSITIONS: dict[tuple[RowState, Event], RowState] = {
     (RowState.PENDING, Event.CLAIMED): RowState.SENDING,
     (RowState.PENDING, Event.PARENT_FAILED): RowState.API_FAILED,
@@ -124,15 +135,15 @@ class ChangeType(StrEnum):
 class BatchState(StrEnum):
     """How far the batch of one customer has come."""
 
-    STARTED = "STARTED"
-    STAGING_LOADED = "STAGING_LOADED"
-    ITEMS_CREATED = "ITEMS_CREATED"
-    SUBITEMS_CREATED = "SUBITEMS_CREATED"
-    PROMOTED = "PROMOTED"
-    COMPLETED = "COMPLETED"
-    COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"
-    FAILED = "FAILED"
-    NO_RECORDS = "NO_RECORDS"
+    STARTED = "STARTED"  # its order lines are chosen
+    STAGING_LOADED = "STAGING_LOADED"  # its actions are in hand
+    ITEMS_CREATED = "ITEMS_CREATED"  # every item of it has its outcome
+    SUBITEMS_CREATED = "SUBITEMS_CREATED"  # and every size line
+    PROMOTED = "PROMOTED"  # what was acknowledged is known, what was refused is explained
+    COMPLETED = "COMPLETED"  # all of it is done
+    COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"  # rows of it were refused, in doubt, or left
+    FAILED = "FAILED"  # it stopped amid its work, or its run died
+    NO_RECORDS = "NO_RECORDS"  # nothing was left to send
     PAUSED = "PAUSED"  # the budget of the day ran out
 
 
