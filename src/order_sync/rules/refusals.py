@@ -62,7 +62,7 @@ SOURCE_CODES = (
     ),
     OwnCode(
         "ambiguous_date", "A date may mean day/month or month/day.",
-        "Write it as YYYY-MM-DD.", Again.EVERY_RUN,
+        "Write it as YYYY-MM-DD, or load the file with --dates.", Again.EVERY_RUN,
     ),
     OwnCode(
         "unreadable_date", "A date is none.",
