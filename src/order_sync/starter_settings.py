@@ -44,6 +44,7 @@ _ENVIRONMENTS = """\
 # What stands for a setting that has no default.
 _EXAMPLES = {
     "monday.board_id": "1234567890",
+    "monday.web_url": "https://company.monday.com",
     "monday.board_name": "Customer Master Schedule",
     "monday.token_file": "token.txt",
     "source.changed_column": "LAST CHANGED",

@@ -74,7 +74,7 @@ def init(
     option = "" if find_config(Path.cwd()) == file else f" --config {shlex.quote(str(file))}"
     commands = [f"order-sync {name}{option}" for name in ("check", "load FILE", "plan")]
     session.result(
-        InitDocument(str(file), profile and str(profile.absolute()), commands),
+        InitDocument(str(file), None if profile is None else str(profile.absolute()), commands),
         *init_parts(file, profile, commands, has_board=board_id is not None),
     )
 
