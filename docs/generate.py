@@ -28,7 +28,7 @@ from pydantic_core import PydanticUndefined
 from sqlalchemy import Column, Table, inspect
 from sqlalchemy import types as sql
 
-from order_sync import config
+from order_sync import config, metrics
 from order_sync.cli import app
 from order_sync.cli.command import _FILTERS, _SHARED
 from order_sync.db.engine import Database
@@ -354,6 +354,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "retry": _RUN,
     "status": (5,),
     "batches": (5,),
+    "metrics": (5,),
     "errors list": (5,),
     "errors show": (5,),
     "errors resolve": (5, 7),
@@ -477,6 +478,7 @@ _PURPOSE = {
     "groups": "The groups of each board, and those that are being made.",
     "requests": "Every HTTP request to monday.com. The token is never in it.",
     "events": "The biography of every order: what happened, when, in which run. Append-only.",
+    "notifications": "What was told to whom: one row per board, profile, event and address.",
     "source_marks": "How far each board has followed `source.changed_column`.",
     "schema_version": "Which shape the tables have.",
 }
@@ -489,6 +491,8 @@ _COLUMNS = {
     "Size": "the size, as the subitem shows it",
     "Title": "name of the item or subitem",
     "UpdateDate": "when the row was last written",
+    "address": "place of the address in `notify.urls`, from 1; the address itself is nowhere",
+    "alert": "the event, see [notifications](notifications.md)",
     "aliases": "rows in the request",
     "answered_at": "when the answer was recorded; empty: none yet",
     "api_calls": "HTTP requests, reading ones included",
@@ -502,6 +506,10 @@ _COLUMNS = {
     "board_id": "board the row is about",
     "board_name": "name of the board as the run found it",
     "body": "the request byte for byte, to be sent again unchanged",
+    "calls_per_day": "calls a day the account may make, where monday.com told it",
+    "cause": "what tells one trouble of an event from the next, such as an exit code",
+    "claimed_at": "since when a process is sending it; empty: none is",
+    "claimed_by": "that process",
     "change_type": "what detection saw: `NEW`, `CHANGED`, `CANCELLED`, `DELETED`, `UNCHANGED`",
     "command": "`sync`, `retry` …",
     "cost": "complexity points monday.com charged",
@@ -535,6 +543,7 @@ _COLUMNS = {
     "idempotency_key": "key by which monday.com recognises a repeat; empty for reading ones",
     "staging_table": "the staging table whose rows it carries",
     "installed_at": "when this shape was made",
+    "is_trouble": "no: the last news is that it is over",
     "item_name": "name the item was to have",
     "items_creation_completed": "when all items were through",
     "kind": "what the request asks for",
@@ -542,6 +551,7 @@ _COLUMNS = {
     "last_run_id": "run that wrote the row last",
     "last_sent_at": "when it was sent last",
     "level": "`info` or `warning`",
+    "message": "the text of the last news",
     "max_retries_reached": "yes: it is not tried again by itself",
     "moving_to": "group of a move that was sent and is not acknowledged",
     "monday_request_id": "monday.com's own number of the request",
@@ -584,6 +594,7 @@ _COLUMNS = {
     "rows_refused": "refused rows that were open at the end",
     "run_id": "run the row belongs to",
     "send_no": "how often it was sent",
+    "since": "when it began, or was over",
     "size_key": "the size as sizes are compared",
     "size_label": "the size",
     "source_hash": "fingerprint of the source row; empty: looked at again",
@@ -622,6 +633,9 @@ _COLUMNS = {
     "subitems_total": "size lines staged",
     "subitems_updated": "size lines written on the board",
     "title": "title of the group",
+    "told_at": "when the address took the last news; empty: it has not",
+    "waits": "how often the account's limits held a request back",
+    "MON_Notifications.title": "heading of the last news",
     "title_key": "title as titles are compared",
     "update_fields": "what a known row needs: board titles, Name, Group, as JSON; empty: all",
     "update_operation": "`CREATE`, `UPDATE`, `MOVE`, `CANCEL` or `REMOVE`",
@@ -711,6 +725,19 @@ def _view(tables: Tables) -> str:
     )
 
 
+# Metrics ------------------------------------------------------------------------------------------
+
+
+def metric_list() -> str:
+    return table(
+        ("metric", "own labels", "meaning"),
+        (
+            (code(metrics.PREFIX + m.name), ", ".join(map(code, m.labels)), m.about)
+            for m in metrics.METRICS
+        ),
+    )
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "settings": settings_list,
     "profile": profile_reference,
@@ -732,6 +759,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "command-filters": command_filters,
     "commands": command_list,
     "tables": table_list,
+    "metrics": metric_list,
 }
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from order_sync import __version__
-from order_sync.cli import adopt, demo, errors, explain, looking, runs, sandbox, setup
+from order_sync.cli import adopt, demo, errors, explain, looking, metrics, runs, sandbox, setup
 
 app = typer.Typer(
     name="order-sync",
@@ -37,7 +37,7 @@ def _top(
     pass
 
 
-for commands in (demo, setup, looking, errors, explain, adopt, runs, sandbox):
+for commands in (demo, setup, looking, metrics, errors, explain, adopt, runs, sandbox):
     commands.add_to(app)
 
 
