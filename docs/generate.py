@@ -41,6 +41,7 @@ from order_sync.delivery.sender import REPEATS
 from order_sync.errors import ExitCode
 from order_sync.profile import DEFAULT_PROFILE, ProfileFile, load_profile
 from order_sync.rules import states
+from order_sync.rules.alerts import Alert
 from order_sync.rules.refusals import RUN_CODES, SOURCE_CODES, WARNING_CODES, Again, OwnCode
 from order_sync.rules.retry import ERROR_TABLE, ErrorRule, Remedy
 from order_sync.rules.states import GROUP_TRANSITIONS, TRANSITIONS, Event, RowState
@@ -159,6 +160,8 @@ def _default(field: FieldInfo) -> str:
         return ""
     if isinstance(value, Enum):
         value = value.value
+    if isinstance(value, tuple):
+        value = ", ".join(value)
     return code(str(value).lower() if isinstance(value, bool) else value)
 
 
@@ -247,7 +250,7 @@ def errors_warnings() -> str:
 
 def _comments(enum: type[StrEnum]) -> dict[str, str]:
     """What stands beside each member of an enum in the source."""
-    text = Path(states.__file__).read_text(encoding="utf-8")
+    text = Path(str(sys.modules[enum.__module__].__file__)).read_text(encoding="utf-8")
     body = next(
         node
         for node in ast.parse(text).body
@@ -355,6 +358,8 @@ EXITS: dict[str, tuple[int, ...]] = {
     "status": (5,),
     "batches": (5,),
     "metrics": (5,),
+    "notify test": (5,),
+    "notify check": (5,),
     "errors list": (5,),
     "errors show": (5,),
     "errors resolve": (5, 7),
@@ -363,6 +368,8 @@ EXITS: dict[str, tuple[int, ...]] = {
     "sandbox": (7,),
 }
 _EXIT_NOTES = {
+    "notify test": "5 when an address did not take the message.",
+    "notify check": "5 also when an address did not take a message.",
     "demo": "0 only when exactly the rows the sample marks as bad were refused, else 1.",
     "load": "1 also when you answer no to the question.",
     "errors resolve": "1 also when you answer no to the question.",
@@ -738,6 +745,11 @@ def metric_list() -> str:
     )
 
 
+def alert_list() -> str:
+    rows = ((code(Alert[name].value), sentence(why)) for name, why in _comments(Alert).items())
+    return table(("event", "what has happened"), rows)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "settings": settings_list,
     "profile": profile_reference,
@@ -760,6 +772,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "commands": command_list,
     "tables": table_list,
     "metrics": metric_list,
+    "alerts": alert_list,
 }
 
 if __name__ == "__main__":

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from order_sync import __version__
-from order_sync.cli import adopt, demo, errors, explain, looking, metrics, runs, sandbox, setup
+from order_sync.cli import (
+    adopt,
+    demo,
+    errors,
+    explain,
+    looking,
+    metrics,
+    notify,
+    runs,
+    sandbox,
+    setup,
+)
 
 app = typer.Typer(
     name="order-sync",
@@ -37,7 +48,7 @@ def _top(
     pass
 
 
-for commands in (demo, setup, looking, metrics, errors, explain, adopt, runs, sandbox):
+for commands in (demo, setup, looking, metrics, notify, errors, explain, adopt, runs, sandbox):
     commands.add_to(app)
 
 
