@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -57,15 +58,16 @@ class Channel:
     """The addresses of the settings."""
 
     def __init__(self, settings: Settings) -> None:
-        import apprise  # noqa: PLC0415 - it takes longer to load than a run without changes
-
         for name in _TALKATIVE:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        asset = apprise.AppriseAsset(app_id="order-sync", app_desc="order-sync", async_mode=False)
-        self._services: list[Any] = [
-            apprise.Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
-            for address in settings.notify.addresses
-        ]
+        with _without_warnings():
+            import apprise  # noqa: PLC0415 - it takes longer to load than a run without changes
+
+            asset = apprise.AppriseAsset(app_id="order-sync", app_desc="order-sync")
+            self._services: list[Any] = [
+                apprise.Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
+                for address in settings.notify.addresses
+            ]
 
     def unknown(self) -> list[int]:
         """Places of addresses that Apprise does not understand, from 1."""
@@ -77,10 +79,19 @@ class Channel:
         if service is None:
             return False
         try:
-            return bool(service.notify(body=message, title=title, notify_type=kind))
+            with _without_warnings():
+                return bool(service.notify(body=message, title=title, notify_type=kind))
         except Exception as error:  # whatever a service's plugin raises
             log.debug("a notification failed", address=address, reason=type(error).__name__)
             return False
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Warnings of Python about what services do are no news, and may name an address."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def tell(settings: Settings, mapping: Mapping | None, ended: Ended | None = None) -> list[Told]:

@@ -111,7 +111,8 @@ class Threshold:
 
 def harmless(text: str) -> str:
     """`text` from outside for a chat or mail: one line, no mentions, tags, links or markup."""
-    line = " ".join(one_line(text).split())
+    shown = "".join(sign if sign.isprintable() else " " for sign in one_line(text))
+    line = " ".join(shown.split())
     line = line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"
     for sign, instead in _HARMLESS:
         line = line.replace(sign, instead)
