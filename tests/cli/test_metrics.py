@@ -44,6 +44,7 @@ def test_a_run_is_told_as_the_database_has_it(run, synced):
     assert found["board_size_lines",] == 3
     assert found["rows_in_doubt",] == found["oldest_doubt_age_seconds",] == 0
     assert found["active_batches",] == found["last_run_retries", "sync"] == 0
+    assert found["last_run_waits", "sync"] == 0
     assert 0 <= found["last_good_run_age_seconds",] < 600
     assert found["last_run_duration_seconds", "sync"] > 0
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import select, update
@@ -51,6 +53,19 @@ def test_a_trouble_and_its_end_are_told_once_to_every_address(look):
 def test_two_processes_that_see_the_same_send_it_once(look):
     assert look("a", DOWN, records=False) == [("down", 1)]
     assert look("b", DOWN) == []
+
+
+def test_of_processes_that_look_at_the_same_moment_one_sends_it(state, tables):
+    everybody = Barrier(4)
+
+    def look(number):
+        me = teller(f"process-{number}")
+        everybody.wait()
+        return state.run(lambda conn: notifications.claim(conn, tables, me, [DOWN, LATE]))
+
+    with ThreadPoolExecutor(4) as pool:
+        claims = [claim for found in pool.map(look, range(4)) for claim in found]
+    assert sorted(claim.title for claim in claims) == ["down", "late"]
 
 
 def test_an_address_that_did_not_take_it_is_tried_again_alone(look):
