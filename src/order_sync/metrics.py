@@ -92,7 +92,7 @@ METRICS = (
            _last(lambda run: run.exit_code), ("command",)),
     Metric("last_run_rows", "Order lines, size lines or rows of the last run by outcome.",
            _outcomes, ("command", "outcome")),
-    Metric("last_run_waits", "Requests of the last run that monday.com's limits held back.",
+    Metric("last_run_waits", "How often monday.com's limits held the last run back.",
            _last(lambda run: run.waits), ("command",)),
     Metric("last_run_retries", "Requests of the last run that were sent again.",
            _last(lambda run: run.retries), ("command",)),

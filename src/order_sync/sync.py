@@ -133,7 +133,7 @@ class _Run:
     taken_over: set[str] = field(default_factory=set)  # order keys found on the board
     left_groups: set[str] = field(default_factory=set)  # titles of groups orders were moved out of
     notices: list[str] = field(default_factory=list)
-    waits: int = 0  # requests the account's limits held back
+    waits: int = 0  # how often the account's limits held a request back
     calls_per_day: int | None = None  # of the account, as far as monday.com tells
 
     async def go(self) -> RunReport:

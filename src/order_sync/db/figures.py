@@ -31,7 +31,7 @@ class LastRun:
     started_at: datetime
     ended_at: datetime
     exit_code: int | None  # None: the run died
-    waits: int | None  # requests the account's limits held back
+    waits: int | None  # how often the account's limits held it back
     retries: int  # requests sent again
     outcomes: dict[str, int | None]  # OUTCOMES -> order lines, size lines or rows
 
