@@ -211,7 +211,7 @@ def test_a_setting_that_cannot_be_is_refused_by_its_name(run, heard, setting, va
     assert f"ORDER_SYNC_NOTIFY__{setting}" in ended.err
 
 
-def test_without_addresses_a_run_neither_loads_apprise_nor_remembers(run, board, load, folder):
+def test_without_addresses_a_run_remembers_nothing_of_them(run, board, load, folder):
     load(GOOD, BAD)
     run("sync")
     with sqlite3.connect(folder / "order-sync.db") as conn:
