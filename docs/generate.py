@@ -30,7 +30,7 @@ from pydantic_core import PydanticUndefined
 from sqlalchemy import Column, Table, inspect
 from sqlalchemy import types as sql
 
-from order_sync import config
+from order_sync import config, metrics
 from order_sync.cli import app, schemas
 from order_sync.cli.command import _FILTERS, _SHARED
 from order_sync.cli.schemas import DOCUMENTS, schema_of
@@ -44,6 +44,7 @@ from order_sync.delivery.sender import REPEATS
 from order_sync.errors import EXIT_MEANINGS, ExitCode
 from order_sync.profile import DEFAULT_PROFILE, ProfileFile, load_profile
 from order_sync.rules import states
+from order_sync.rules.alerts import Alert
 from order_sync.rules.refusals import RUN_CODES, SOURCE_CODES, WARNING_CODES, Again, OwnCode
 from order_sync.rules.retry import ERROR_TABLE, ErrorRule, Remedy
 from order_sync.rules.states import GROUP_TRANSITIONS, TRANSITIONS, Event, RowState
@@ -164,6 +165,8 @@ def _default(field: FieldInfo) -> str:
         return ""
     if isinstance(value, Enum):
         value = value.value
+    if isinstance(value, tuple):
+        value = ", ".join(value)
     return code(str(value).lower() if isinstance(value, bool) else value)
 
 
@@ -252,7 +255,7 @@ def errors_warnings() -> str:
 
 def _comments(enum: type[StrEnum]) -> dict[str, str]:
     """What stands beside each member of an enum in the source."""
-    text = Path(states.__file__).read_text(encoding="utf-8")
+    text = Path(str(sys.modules[enum.__module__].__file__)).read_text(encoding="utf-8")
     body = next(
         node
         for node in ast.parse(text).body
@@ -370,6 +373,9 @@ EXITS: dict[str, tuple[int, ...]] = {
     "retry": _RUN,
     "status": (5,),
     "batches": (5,),
+    "metrics": (5,),
+    "notify test": (5,),
+    "notify check": (5,),
     "errors list": (5,),
     "errors show": (5,),
     "errors resolve": (5, 7),
@@ -380,6 +386,8 @@ EXITS: dict[str, tuple[int, ...]] = {
     "schema": (),
 }
 _EXIT_NOTES = {
+    "notify test": "5 when an address did not take the message.",
+    "notify check": "5 also when an address did not take a message.",
     "demo": "0 only when exactly the rows the sample marks as bad were refused, else 1.",
     "load": "1 also when you answer no to the question.",
     "errors resolve": "1 also when you answer no to the question.",
@@ -584,6 +592,7 @@ _PURPOSE = {
     "groups": "The groups of each board, and those that are being made.",
     "requests": "Every HTTP request to monday.com. The token is never in it.",
     "events": "The biography of every order: what happened, when, in which run. Append-only.",
+    "notifications": "What was told to whom: one row per board, profile, event and address.",
     "source_marks": "How far each board has followed `source.changed_column`.",
     "schema_version": "Which shape the tables have.",
 }
@@ -596,6 +605,8 @@ _COLUMNS = {
     "Size": "the size, as the subitem shows it",
     "Title": "name of the item or subitem",
     "UpdateDate": "when the row was last written",
+    "address": "place of the address in `notify.urls`, from 1; the address itself is nowhere",
+    "alert": "the event, see [notifications](notifications.md)",
     "aliases": "rows in the request",
     "answered_at": "when the answer was recorded; empty: none yet",
     "api_calls": "HTTP requests, reading ones included",
@@ -609,6 +620,10 @@ _COLUMNS = {
     "board_id": "board the row is about",
     "board_name": "name of the board as the run found it",
     "body": "the request byte for byte, to be sent again unchanged",
+    "calls_per_day": "calls a day the account may make, where monday.com told it",
+    "cause": "what tells one trouble of an event from the next, such as an exit code",
+    "claimed_at": "since when a process is sending it; empty: none is",
+    "claimed_by": "that process",
     "change_type": "what detection saw: `NEW`, `CHANGED`, `CANCELLED`, `DELETED`, `UNCHANGED`",
     "command": "`sync`, `retry` …",
     "cost": "complexity points monday.com charged",
@@ -642,6 +657,7 @@ _COLUMNS = {
     "idempotency_key": "key by which monday.com recognises a repeat; empty for reading ones",
     "staging_table": "the staging table whose rows it carries",
     "installed_at": "when this shape was made",
+    "is_trouble": "no: the last news is that it is over",
     "item_name": "name the item was to have",
     "items_creation_completed": "when all items were through",
     "kind": "what the request asks for",
@@ -649,6 +665,7 @@ _COLUMNS = {
     "last_run_id": "run that wrote the row last",
     "last_sent_at": "when it was sent last",
     "level": "`info` or `warning`",
+    "message": "the text of the last news",
     "max_retries_reached": "yes: it is not tried again by itself",
     "moving_to": "group of a move that was sent and is not acknowledged",
     "monday_request_id": "monday.com's own number of the request",
@@ -691,6 +708,7 @@ _COLUMNS = {
     "rows_refused": "refused rows that were open at the end",
     "run_id": "run the row belongs to",
     "send_no": "how often it was sent",
+    "since": "when it began, or was over",
     "size_key": "the size as sizes are compared",
     "size_label": "the size",
     "source_hash": "fingerprint of the source row; empty: looked at again",
@@ -729,6 +747,9 @@ _COLUMNS = {
     "subitems_total": "size lines staged",
     "subitems_updated": "size lines written on the board",
     "title": "title of the group",
+    "told_at": "when the address took the last news; empty: it has not",
+    "waits": "how often the account's limits held a request back",
+    "MON_Notifications.title": "heading of the last news",
     "title_key": "title as titles are compared",
     "update_fields": "what a known row needs: board titles, Name, Group, as JSON; empty: all",
     "update_operation": "`CREATE`, `UPDATE`, `MOVE`, `CANCEL` or `REMOVE`",
@@ -866,6 +887,24 @@ def sandbox_faults() -> str:
     )
 
 
+# Metrics ------------------------------------------------------------------------------------------
+
+
+def metric_list() -> str:
+    return table(
+        ("metric", "own labels", "meaning"),
+        (
+            (code(metrics.PREFIX + m.name), ", ".join(map(code, m.labels)), m.about)
+            for m in metrics.METRICS
+        ),
+    )
+
+
+def alert_list() -> str:
+    rows = ((code(Alert[name].value), sentence(why)) for name, why in _comments(Alert).items())
+    return table(("event", "what has happened"), rows)
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "json-envelope": json_envelope,
     "json-documents": json_documents,
@@ -896,6 +935,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "sandbox-imports": sandbox_imports,
     "sandbox-plans": sandbox_plans,
     "sandbox-faults": sandbox_faults,
+    "metrics": metric_list,
+    "alerts": alert_list,
 }
 
 if __name__ == "__main__":

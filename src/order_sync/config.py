@@ -85,7 +85,7 @@ class _Loader:
         section = self._file.content.get("environments", {})
         chosen = section.get(environment, {}) if isinstance(section, dict) else {}
         if isinstance(chosen, dict):
-            self._forbid_token(chosen, ("environments", environment))
+            self._forbid_secrets(chosen, ("environments", environment))
             _merge(merged, chosen, (), ("environments", environment), self._in_environment)
         self._relative_to(self._base, merged)
         from_variables = self._variables()
@@ -94,6 +94,7 @@ class _Loader:
             self._in_environment.pop(place, None)
         _merge(merged, from_variables, (), (), {})
         self._token(merged)
+        self._addresses(merged)
         self._databases(merged)
         settings = self._validated(merged, environment)
         monday = merged.get("monday")
@@ -108,7 +109,7 @@ class _Loader:
 
     def _sections(self) -> dict[str, Any]:
         content = {k: v for k, v in self._file.content.items() if k != "environments"}
-        self._forbid_token(content, ())
+        self._forbid_secrets(content, ())
         merged: dict[str, Any] = {}
         _merge(merged, content, (), (), {})
         return merged
@@ -134,19 +135,26 @@ class _Loader:
 
     def _check_unused(self, name: str, section: dict[str, Any]) -> None:
         """Mistakes in an environment that is not chosen now would only show in production."""
-        self._forbid_token(section, ("environments", name))
+        self._forbid_secrets(section, ("environments", name))
         try:
             FileSettings.model_validate(section)
         except ValidationError as error:
             for place, message in pydantic_problems(error, FileSettings, show_values=False):
                 self._wrong(("environments", name, *place), message)
 
-    def _forbid_token(self, section: dict[str, Any], place: Place) -> None:
+    def _forbid_secrets(self, section: dict[str, Any], place: Place) -> None:
         monday = section.get("monday")
         if isinstance(monday, dict) and monday.pop("token", None) is not None:
             self._wrong(
                 (*place, "monday", "token"),
                 f"a token does not belong in a file that is shared. {HOW_TO_AUTHENTICATE}",
+            )
+        notify = section.get("notify")
+        if isinstance(notify, dict) and notify.pop("urls", None) is not None:
+            self._wrong(
+                (*place, "notify", "urls"),
+                "addresses hold secrets and do not belong in a file that is shared. Set "
+                "ORDER_SYNC_NOTIFY__URLS, or notify.urls_file to a file that holds them.",
             )
 
     def _variables(self) -> dict[str, Any]:
@@ -188,19 +196,34 @@ class _Loader:
 
     def _read_token(self, monday: dict[str, Any], origin: str) -> None:
         path = Path(str(monday["token_file"]))
-        try:
-            token = path.read_text(encoding="utf-8-sig").strip()
-        except OSError as error:
-            self._problems.append(f"{origin}: {path}: {error.strerror or 'cannot be read'}")
-            return
-        except UnicodeDecodeError:
-            self._problems.append(f"{origin}: {path}: is no text file")
-            return
+        token = self._secret_in(path, origin)
         if token:
             self._keep_token(monday, token, f"{origin}: {path}")
             self._tell_if_open(path, "the token")
-        else:
+
+    def _addresses(self, merged: dict[str, Any]) -> None:
+        """notify.urls: from its variable, or else from the file that a setting names."""
+        notify = merged.get("notify")
+        if not isinstance(notify, dict) or notify.get("urls"):
+            return
+        if isinstance(notify.get("urls_file"), str):
+            path = Path(notify["urls_file"])
+            notify["urls"] = self._secret_in(path, "notify.urls_file") or None
+            self._tell_if_open(path, "addresses to notify")
+
+    def _secret_in(self, path: Path, origin: str) -> str:
+        """What stands in a file; "" when that cannot be used, which is a mistake."""
+        try:
+            text = path.read_text(encoding="utf-8-sig").strip()
+        except OSError as error:
+            self._problems.append(f"{origin}: {path}: {error.strerror or 'cannot be read'}")
+            return ""
+        except UnicodeDecodeError:
+            self._problems.append(f"{origin}: {path}: is no text file")
+            return ""
+        if not text:
             self._problems.append(f"{origin}: {path}: is empty")
+        return text
 
     def _tell_if_open(self, path: Path, secret: str) -> None:
         if open_to_all(path):
@@ -217,9 +240,10 @@ class _Loader:
 
     def _relative_to(self, base: Path, settings: dict[str, Any]) -> None:
         """Make relative paths absolute, in place."""
-        monday = settings.get("monday")
-        if isinstance(monday, dict) and isinstance(monday.get("token_file"), str):
-            monday["token_file"] = str(base / monday["token_file"])
+        for section, name in (("monday", "token_file"), ("notify", "urls_file")):
+            values = settings.get(section)
+            if isinstance(values, dict) and isinstance(values.get(name), str):
+                values[name] = str(base / values[name])
         profile = settings.get("profile")
         if isinstance(profile, str) and is_path(profile):
             settings["profile"] = str(base / profile)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote, quote_plus, urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,6 +26,7 @@ from pydantic import (
 from order_sync.database_url import shown
 from order_sync.errors import ConfigError
 from order_sync.profile import DEFAULT_PROFILE
+from order_sync.rules.alerts import Alert, Repeat, Threshold
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -44,6 +46,11 @@ BoardId = Annotated[
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _is_threshold(text: str) -> str:
+    Threshold.parse(text)
+    return text
 
 
 class DatabaseSettings(_Section):
@@ -163,6 +170,48 @@ class LogSettings(_Section):
     ] = "auto"  # fmt: skip
 
 
+class NotifySettings(_Section):
+    """Who is told when something goes wrong, through Apprise, and of what."""
+
+    urls: Annotated[
+        SecretStr | None,
+        Field(description="addresses as Apprise writes them, separated by blanks or line breaks;"
+              " only as an environment variable"),
+    ] = None  # fmt: skip
+    urls_file: Annotated[
+        Path | None, Field(description="file that holds the addresses and nothing else")
+    ] = None
+    on: Annotated[
+        tuple[Alert, ...],
+        BeforeValidator(lambda raw: raw.replace(",", " ").split() if isinstance(raw, str) else raw),
+        Field(description="what people are told of"),
+    ] = tuple(Alert)
+    repeat: Annotated[
+        Repeat,
+        Field(description="a trouble that lasts is told `first`: once, or `every`: whenever it is"
+              " seen"),
+    ] = Repeat.FIRST  # fmt: skip
+    recovered: bool = Field(True, description="say once that a trouble is over")
+    refused_over: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True),
+        AfterValidator(_is_threshold),
+        Field(description="refused rows that may be open: a number, or a share such as 5% of them"
+              " and the order lines on the board"),
+    ] = "0"  # fmt: skip
+    stale_hours: float = Field(
+        24, gt=0, le=8760, description="hours without a sync that came to its end (exit 0 or 3)"
+    )
+    doubt_minutes: float = Field(
+        60, ge=0, le=525_600, description="minutes for which a row may be in doubt"
+    )
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses, which are secrets; none: nobody is told."""
+        return self.urls.get_secret_value().split() if self.urls is not None else []
+
+
 class FileSettings(_Section):
     """What order-sync.toml and each of its environments may hold."""
 
@@ -175,6 +224,7 @@ class FileSettings(_Section):
     source: SourceSettings = SourceSettings(url="")
     monday: MondaySettings = Field(default_factory=lambda: MondaySettings.model_validate({}))
     log: LogSettings = LogSettings()
+    notify: NotifySettings = Field(default_factory=lambda: NotifySettings.model_validate({}))
 
 
 class Settings(FileSettings):
@@ -190,10 +240,11 @@ class Settings(FileSettings):
         return self.environment == "prod"
 
     def secrets(self) -> dict[str, str]:
-        """Texts no log may show, and what stands for each: the token, and database passwords."""
+        """Texts no log may show, and what stands for each: token, passwords, addresses to notify."""
         hidden = dict.fromkeys(_passwords(self.database.url) | _passwords(self.source.url), "***")
         if self.monday.token is not None:
             hidden[self.monday.token.get_secret_value()] = "[token]"
+        hidden |= dict.fromkeys(self.notify.addresses, "[address]")
         return {text: instead for text, instead in hidden.items() if text}
 
     def require_board(self) -> str:

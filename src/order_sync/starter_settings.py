@@ -48,8 +48,9 @@ _EXAMPLES = {
     "monday.board_name": "Customer Master Schedule",
     "monday.token_file": "token.txt",
     "source.changed_column": "LAST CHANGED",
+    "notify.urls_file": "notify-urls.txt",
 }
-_TOKEN = "monday.token"  # noqa: S105 - the one setting a file may not hold
+_SECRETS = ("monday.token", "notify.urls")  # settings a file may not hold
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def _settings(prefix: str, model: type[BaseModel], given: dict[str, str]) -> Ite
         place = f"{prefix}{name}"
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             continue
-        if place == _TOKEN:
+        if place in _SECRETS:
             yield f"# {name}: {field.description}\n"
             continue
         value = given.get(place, _usual(place, field))

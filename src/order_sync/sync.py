@@ -133,12 +133,14 @@ class _Run:
     taken_over: set[str] = field(default_factory=set)  # order keys found on the board
     left_groups: set[str] = field(default_factory=set)  # titles of groups orders were moved out of
     notices: list[str] = field(default_factory=list)
+    waits: int = 0  # how often the account's limits held a request back
+    calls_per_day: int | None = None  # of the account, as far as monday.com tells
 
     async def go(self) -> RunReport:
         try:
             async with connected(
                 self.order.settings, self._saw_read, costs=self._costs(),
-                on_wait=self.progress.waiting,
+                on_wait=self._waits,
             ) as client:  # fmt: skip
                 with stopped_by_signals(partial(self._stop, client), self.progress):
                     report = await self._work(client)
@@ -186,6 +188,10 @@ class _Run:
             client.gate.close(why)
         else:
             self.delivery.stop(why)
+
+    def _waits(self, reason: str, seconds: float) -> None:
+        self.waits += 1
+        self.progress.waiting(reason, seconds)
 
     def _saw_read(self, kind: str, answer: Answer) -> None:
         call = read_call(kind, answer)
@@ -313,6 +319,7 @@ class _Run:
     async def _learn_day(self, d: Delivery) -> None:
         """How many calls of the day are left, as far as monday.com and our record tell."""
         total = await calls_per_day(d.client)
+        self.calls_per_day = total
         if total is not None:
             spent = await d.read(calls_today, d.tables, d.run.board_id)
             d.gate.ledger.knows_day(Day(total, spent + d.tally.read_calls))
@@ -373,7 +380,8 @@ class _Run:
         self.database.run(lambda conn: self._close_run_in(conn, state, values))
 
     def _close_run_in(self, conn: Connection, state: RunState, values: dict[str, object]) -> None:
-        runs.finish_run(conn, self.tables, self.run.run_id, state, values)
+        seen = {"waits": self.waits, "calls_per_day": self.calls_per_day}
+        runs.finish_run(conn, self.tables, self.run.run_id, state, {**seen, **values})
 
 
 def _is_true(action: OrderAction, trusted: frozenset[str]) -> bool:

@@ -16,16 +16,17 @@ from order_sync.errors import Unreachable
 
 COMMANDS = [
     "demo", "init", "check", "load", "db", "plan", "sync", "retry", "adopt", "status", "batches",
-    "errors", "explain", "sandbox", "schema",
+    "errors", "explain", "metrics", "notify", "sandbox", "schema",
 ]  # fmt: skip
 LEAVES = [
     ["demo"], ["init"], ["check"], ["load"], ["db", "upgrade"], ["plan"], ["sync"], ["retry"],
     ["adopt"], ["status"], ["batches"], ["errors", "list"], ["errors", "show"],
-    ["errors", "resolve"], ["explain"], ["sandbox"], ["schema"],
+    ["errors", "resolve"], ["explain"], ["metrics"], ["notify", "test"], ["notify", "check"],
+    ["sandbox"], ["schema"],
 ]  # fmt: skip
 READ_ONLY = [
     ["plan"], ["sync", "--dry-run"], ["status"], ["batches"], ["check"],
-    ["errors", "list"], ["errors", "show", "JOO-1"], ["explain", "JOO-1"],
+    ["errors", "list"], ["errors", "show", "JOO-1"], ["explain", "JOO-1"], ["metrics"],
 ]  # fmt: skip
 FILTERS = ["--customer", "--po", "--aag-season", "--customer-season", "--key"]
 

@@ -60,18 +60,19 @@ def test_the_file_says_every_setting_with_its_meaning_and_default(folder):
         value = examples
         for part in place.split("."):
             value = value.get(part, {})
-        if place == "monday.token":
+        if place in ("monday.token", "notify.urls"):
             assert value == {}
         elif default is None:
             assert value
         else:
-            assert value == default
+            assert value == (list(default) if isinstance(default, tuple) else default)
 
 
 def test_nothing_is_set_but_what_was_given(run, folder):
     run("init")
     text = (folder / "order-sync.toml").read_text()
-    assert tomllib.loads(text) == {"database": {}, "source": {}, "monday": {}, "log": {}}
+    sections = ("database", "source", "monday", "log", "notify")
+    assert tomllib.loads(text) == {section: {} for section in sections}
     run("init", "--force", "--board-id", " 42 ", "--database-url", "sqlite:///x.db",
         "--source-table", 'odd "name"')  # fmt: skip
     text = (folder / "order-sync.toml").read_text()
@@ -80,6 +81,7 @@ def test_nothing_is_set_but_what_was_given(run, folder):
         "source": {"table": 'odd "name"'},
         "monday": {"board_id": "42"},
         "log": {},
+        "notify": {},
     }
 
 
@@ -91,9 +93,11 @@ def test_the_file_loads_with_every_comment_taken_away(run, folder, env):
     assert uncommented(text).count("\n") == text.count("\n")
     file.write_text(uncommented(text))
     (folder / "token.txt").write_text(TOKEN)
+    (folder / "notify-urls.txt").write_text("json://127.0.0.1/hook")
     settings = load_settings(config=None, env=env, environ={}, cwd=folder)
     assert settings.monday.board_id == {"dev": "1234567890", "prod": "9876543210"}[env]
     assert settings.require_token().get_secret_value() == TOKEN
+    assert settings.notify.addresses == ["json://127.0.0.1/hook"]
 
 
 def test_an_existing_file_is_never_overwritten_unless_asked(run, folder):

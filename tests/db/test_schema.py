@@ -26,7 +26,7 @@ NAMES = {
     "MON_CustMasterSchedule", "MON_CustMasterSchedule_Subitems",
     "ERR_MON_CustMasterSchedule", "ERR_MON_CustMasterSchedule_Subitems",
     "MON_BatchProcessing", "MON_SyncRuns", "MON_Groups", "MON_ApiRequests", "MON_OrderEvents",
-    "MON_SourceMarks", "MON_SchemaVersion",
+    "MON_SourceMarks", "MON_Notifications", "MON_SchemaVersion",
 }  # fmt: skip
 
 

@@ -18,11 +18,12 @@ from order_sync.db.schema import SCHEMA_VERSION, build_tables
 
 from .helpers import BOARD, start
 
-# What version 2 has that version 1 had not.
+# What versions 2 and 3 have that version 1 had not.
 SINCE_1 = {
     "change_type", "moving_to", "resolution_note", "orders_updated", "orders_archived",
-    "subitems_updated",
+    "subitems_updated", "calls_per_day", "waits",
 }  # fmt: skip
+NEWER_INDEXES = ("_order", "_decided", "_sent", "_BatchProcessing_status")
 UPGRADE_AND_DIE = """
 import os, sys
 from sqlalchemy import event
@@ -49,7 +50,7 @@ Database(sys.argv[1]).run(lambda conn: upgrade(conn, tables))
 def statements_of_version_1(tables, dialect):
     """How version 1 would have created its tables."""
     for table in tables.metadata.sorted_tables:
-        if table.name == "MON_SourceMarks":
+        if table.name in ("MON_SourceMarks", "MON_Notifications"):
             continue
         created = str(CreateTable(table).compile(dialect=dialect))
         created = re.sub(r"\n\)\s*(WITH .*)?$", "", created.rstrip())
@@ -58,7 +59,7 @@ def statements_of_version_1(tables, dialect):
         yield ",\n".join(older) + "\n)"
         for index in table.indexes:
             taken = {constraint.name for constraint in table.constraints}
-            if index.name not in taken and not index.name.endswith(("_order", "_decided")):
+            if index.name not in taken and not index.name.endswith(NEWER_INDEXES):
                 yield str(CreateIndex(index).compile(dialect=dialect))
 
 
@@ -113,7 +114,7 @@ def test_version_1_becomes_todays_with_every_row(version_1, tables):
 
 def test_a_revision_alone_brings_its_columns_and_can_be_repeated(version_1, tables):
     told = version_1.run(lambda conn: run_revisions(conn, tables, 1))
-    assert len(told) == 1
+    assert len(told) == SCHEMA_VERSION - 1
     with version_1.begin() as conn:
         assert upgrade.inspect_schema(conn, tables).missing_columns == ()
     version_1.run(lambda conn: run_revisions(conn, tables, 1))

@@ -49,6 +49,7 @@ def test_a_run_that_needs_several_minutes_of_points_is_never_refused(on_account)
     assert report.exit_code is ExitCode.DONE
     world.assert_board_equals_source(ROWS)
     assert world.sandbox.refusals == {}
+    assert world.query("SELECT waits > 0, calls_per_day FROM MON_SyncRuns") == [(1, 1_000)]
 
 
 def test_a_run_that_needs_several_minutes_of_requests_is_never_refused(on_account):

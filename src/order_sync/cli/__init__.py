@@ -15,6 +15,8 @@ from order_sync.cli import (
     errors,
     explain,
     looking,
+    metrics,
+    notify,
     runs,
     sandbox,
     schema,
@@ -48,7 +50,9 @@ def _top(
     pass
 
 
-for commands in (demo, setup, looking, dashboard, errors, explain, adopt, runs, sandbox, schema):
+for commands in (
+    demo, setup, looking, metrics, notify, dashboard, errors, explain, adopt, runs, sandbox, schema,
+):  # fmt: skip
     commands.add_to(app)
 
 

@@ -22,6 +22,8 @@ from order_sync.db.reports import (
 )
 from order_sync.db.resolving import ResolvedOrder
 from order_sync.db.staging import Unit
+from order_sync.metrics import Sample
+from order_sync.notifying import Told
 from order_sync.rules.resolutions import GroupBy, Resolution
 
 
@@ -185,6 +187,22 @@ class SandboxDocument:
     board_url: str  # page of the first board
     boards: list[ServedBoard]
     settings: dict[str, str]  # environment variables that lead order-sync to the first board
+
+
+@dataclass(frozen=True)
+class MetricsDocument:
+    """The figures of the board, as `order-sync metrics` has them."""
+
+    metrics: list[Sample]
+    textfile: str | None  # that was written with --textfile
+
+
+@dataclass(frozen=True)
+class NotifyDocument:
+    """What was told to whom."""
+
+    sent: list[Told]
+    not_delivered: int
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import typer
 
 from order_sync.cli.command import command
 from order_sync.cli.kestra import speak_kestra, tell_plan, tell_report
+from order_sync.cli.notify import notified
 from order_sync.cli.progress import watched
 from order_sync.cli.session import Session, stop_of
 from order_sync.errors import ConfigError
@@ -161,24 +162,26 @@ def _run(
     from order_sync.cli.show_runs import report_parts
     from order_sync.sync import run_sync
 
-    settings, profile = session.settings, session.profile
-    with _watched(session) as progress:
-        report = run_sync(
-            settings,
-            profile,
-            session.filters,
-            progress,
-            command=session.name,
-            only_failed=only_failed,
-            limits=limits,
-            plan=planned,
-            waits=waits,
-            full=full,
-        )
-    if session.kestra:
-        tell_report(session, report)
-    else:
-        session.result(asdict(report), *report_parts(report), error=stop_of(report))
+    with notified(session) as tell:
+        settings, profile = session.settings, session.profile
+        with _watched(session) as progress:
+            report = run_sync(
+                settings,
+                profile,
+                session.filters,
+                progress,
+                command=session.name,
+                only_failed=only_failed,
+                limits=limits,
+                plan=planned,
+                waits=waits,
+                full=full,
+            )
+        if session.kestra:
+            tell_report(session, report)
+        else:
+            session.result(asdict(report), *report_parts(report), error=stop_of(report))
+        tell(report)
     return int(report.exit_code)
 
 

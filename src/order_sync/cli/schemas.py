@@ -35,6 +35,9 @@ DOCUMENTS: dict[str, tuple[type, ...]] = {
     "plan": (Plan,),
     "sync": (RunReport, Plan),  # a plan with --dry-run
     "retry": (RunReport,),
+    "metrics": (documents.MetricsDocument,),
+    "notify test": (documents.NotifyDocument,),
+    "notify check": (documents.NotifyDocument,),
     "dashboard": (documents.DashboardDocument,),
     "sandbox": (documents.SandboxDocument, documents.FaultsDocument),
     "db upgrade": (documents.UpgradeDocument,),

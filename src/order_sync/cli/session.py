@@ -127,8 +127,8 @@ class Session:
         read: Settings | None = vars(self).get("settings")
         if read is None:
             return text
-        if read.monday.token is not None:
-            text = text.replace(read.monday.token.get_secret_value(), "[token]")
+        for secret, instead in read.secrets().items():
+            text = text.replace(secret, instead)
         for raw in (read.database.url, read.source.url):
             url = database_url(raw)
             text = text if url is None else without_secrets(text.replace(raw, shown(url)), url)

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.type_api import TypeEngine
 
+from order_sync.db import side_tables
 from order_sync.db.conditions import both_or_neither, live, shorten_names, state_check
 from order_sync.db.types import (
     Price,
@@ -44,7 +45,7 @@ from order_sync.rules.states import (
     RunState,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _KIND_TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: long_text(),
@@ -71,6 +72,7 @@ class Tables:
     requests: Table
     events: Table
     source_marks: Table
+    notifications: Table
 
 
 def build_tables(mapping: Mapping) -> Tables:
@@ -89,17 +91,7 @@ def build_tables(mapping: Mapping) -> Tables:
             Column("version", Integer, nullable=False),
             Column("installed_at", UtcDateTime, nullable=False),
         ),
-        source_marks=Table(
-            "MON_SourceMarks",
-            meta,
-            Column("board_id", id_text(), primary_key=True),
-            Column("profile", short_text(200), primary_key=True),
-            Column("basis", short_text(64), nullable=False),
-            Column("kind", short_text(20), nullable=False),
-            Column("value", long_text(), nullable=False),
-            Column("passes", Integer, nullable=False),
-            Column("marked_at", UtcDateTime, nullable=False),
-        ),
+        source_marks=side_tables.source_marks(meta),
         staging=staging,
         staging_subitems=_staging_subitems(meta, mapping, staging),
         production=_production(meta, mapping),
@@ -111,6 +103,7 @@ def build_tables(mapping: Mapping) -> Tables:
         groups=_groups(meta),
         requests=requests,
         events=_events(meta),
+        notifications=side_tables.notifications(meta),
     )
     for table in meta.tables.values():
         if len(table.primary_key) > 1:
@@ -367,6 +360,7 @@ def _batches(meta: MetaData) -> Table:
         state_check("MON_BatchProcessing", "status", BatchState),
         Index("ix_MON_BatchProcessing_run", "run_id"),
         Index("ix_MON_BatchProcessing_start", "start_time"),
+        Index("ix_MON_BatchProcessing_status", "board_id", "status"),
     )
 
 
@@ -403,6 +397,8 @@ def _runs(meta: MetaData) -> Table:
         Column("rows_refused", Integer),
         Column("rows_in_doubt", Integer),
         Column("api_calls", Integer),
+        Column("calls_per_day", Integer),
+        Column("waits", Integer),
         Column("exit_code", Integer),
         Column("error_message", long_text()),
         # To SQL Server two NULLs are the same, unless an index leaves them out.
