@@ -147,6 +147,8 @@ class Place:
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
+            # The code beside these tests, where that is not the installed one.
+            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             "MONDAY_API_TOKEN": TOKEN,
             "ORDER_SYNC_DATABASE__URL": self.databases.url(self.database),
             "ORDER_SYNC_MONDAY__API_URL": self.url,
