@@ -240,7 +240,7 @@ class Settings(FileSettings):
         return self.environment == "prod"
 
     def secrets(self) -> dict[str, str]:
-        """Texts no log may show, and what stands for each: token, passwords, addresses to notify."""
+        """Texts no log may show, and what stands for each: token, passwords, addresses."""
         hidden = dict.fromkeys(_passwords(self.database.url) | _passwords(self.source.url), "***")
         if self.monday.token is not None:
             hidden[self.monday.token.get_secret_value()] = "[token]"
