@@ -63,11 +63,12 @@ def pages_of(world: World, access: Access | None = None) -> Iterator[Pages]:
 
 
 @contextmanager
-def new_world(folder: Path) -> Iterator[World]:
+def new_world(folder: Path, server_url: str = "") -> Iterator[World]:
+    """server_url: of an empty database; blank: SQLite."""
     sandbox = Sandbox(SandboxOptions(token=TOKEN))
     board = sandbox.add_board("customer-master-schedule", name="Customer Master Schedule")
     with SandboxServer(sandbox, port=0) as server:
-        yield World(folder, sandbox, server, board)
+        yield World(folder, sandbox, server, board, server_url=server_url)
 
 
 def has_run(world: World) -> None:

@@ -117,6 +117,7 @@ def test_figures_follow_a_run_that_is_at_work(browser, own_world):
         running = threading.Thread(target=own_world.sync)
         running.start()
         expect(held).to_have_text("62", timeout=60_000)
+        expect(page.locator(".news")).to_contain_text(": ")
         running.join()
         expect(page.locator("tbody tr").filter(has_text="sync")).to_have_count(2, timeout=20_000)
 

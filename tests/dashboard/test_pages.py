@@ -49,10 +49,22 @@ def test_every_page_keeps_to_itself(pages, run_id):
 
 def test_the_overview_counts_what_the_tables_hold(pages):
     text = pages.text("/")
-    figures = re.findall(r'<dd class="big[^"]*">([^<]+)</dd>', text)
+    figures = re.findall(r'<dd class="big[^>]*>([^<]+)</dd>', text)
     assert figures[:4] == ["never yet", "2", "2", "0"]
     assert "unknown_label" in text
     assert "negative_quantity" in text
+
+
+def test_the_chart_of_calls_is_told_by_a_table_too(pages, world):
+    text = pages.text("/")
+    table = text[text.index("<caption>Calls in each part") :]
+    parts = re.findall(r"<td>([\d,]+)</td><td>([\d,]+)</td>", table)
+    assert len(parts) == 6
+    ((writing, calls),) = world.query(
+        "SELECT count(idempotency_key), count(*) FROM MON_ApiRequests"
+    )
+    assert sum(int(one) for one, _ in parts) == writing
+    assert sum(int(one) for _, one in parts) == calls - writing
 
 
 def test_a_complete_run_makes_the_board_equal(own_world):
@@ -66,6 +78,7 @@ def test_a_complete_run_makes_the_board_equal(own_world):
 
 def test_a_run_is_told_by_customer_and_call(pages, run_id):
     text = pages.text(f"/runs/{run_id}")
+    assert "2 rows refused" in text
     assert "GREYSON CLOTHIERS" in text
     assert "create subitems" in text
     assert "finished, some rows refused" in text

@@ -20,6 +20,7 @@ from order_sync.errors import EXIT_MEANINGS
 
 RUNS = 8  # on the overview
 MINUTES = 60  # of the chart
+PART = 10  # minutes in a row of the table that tells it
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,24 @@ def look(conn: Connection, tables: Tables, board_id: str | None) -> Overview:
 
 
 def overview(site: Site, request: Request) -> Response:
-    shown = site.reader.read(look)
-    return site.renderer.page(
-        request, "overview.html", shown=shown, minutes=MINUTES, meanings=EXIT_MEANINGS
+    shown, (spots, series) = site.reader.read(
+        lambda conn, tables, board_id: (
+            look(conn, tables, board_id),
+            _calls_by_minute(conn, tables, board_id),
+        )
     )
+    return site.renderer.page(
+        request, "overview.html", shown=shown, minutes=MINUTES, meanings=EXIT_MEANINGS,
+        calls=by_part(spots, series),
+    )  # fmt: skip
+
+
+def by_part(spots: list[datetime], series: dict[str, list[int]]) -> list[tuple[datetime, int, int]]:
+    """(begin, calls that wrote, calls that read) of each PART minutes."""
+    return [
+        (at, sum(series["writing"][n : n + PART]), sum(series["reading"][n : n + PART]))
+        for n, at in list(enumerate(spots))[::PART]
+    ]
 
 
 def throughput(site: Site, request: Request) -> Response:

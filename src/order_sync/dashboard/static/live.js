@@ -7,6 +7,7 @@ const EVERY_MS = 3000;
 const AFTER_A_FAILURE_MS = 10000;
 const main = document.querySelector("main[data-live]");
 const lost = document.querySelector(".lost");
+const news = document.querySelector(".news");
 
 function isInUse() {
   const selection = document.getSelection();
@@ -25,6 +26,17 @@ function freshPage() {
   });
 }
 
+function figures() {
+  const told = [...main.querySelectorAll("[data-told]")];
+  return new Map(told.map((one) => [one.dataset.told, one.textContent]));
+}
+
+// For screen readers: only what differs, since the whole part is exchanged each time.
+function tellChanges(before) {
+  const changed = [...figures()].filter(([name, figure]) => before.get(name) !== figure);
+  if (changed.length) news.textContent = changed.map((one) => one.join(": ")).join(", ");
+}
+
 async function refresh() {
   if (isInUse()) return EVERY_MS;
   const fresh = (await freshPage())?.querySelector("main");
@@ -34,7 +46,9 @@ async function refresh() {
   }
   lost.textContent = "";
   const scrolled = [...main.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
+  const before = figures();
   main.replaceChildren(...fresh.childNodes);
+  tellChanges(before);
   [...main.querySelectorAll(".scroll")].forEach((one, n) => (one.scrollLeft = scrolled[n] ?? 0));
   return EVERY_MS;
 }
