@@ -510,7 +510,7 @@ def json_documents() -> str:
         for document in schema["anyOf"][:-1]:
             place = _document_places()[document["title"]]
             if place != name:
-                parts.append(f"As [{place}](#{place}): {document['description']}")
+                parts.append(f"As [{place}](#{place.replace(' ', '-')}): {document['description']}")
                 continue
             own = {
                 field: kind
