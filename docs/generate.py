@@ -372,6 +372,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "sync": _RUN,
     "retry": _RUN,
     "status": (5,),
+    "runs": (5,),
     "batches": (5,),
     "metrics": (5,),
     "notify test": (5,),
@@ -569,7 +570,8 @@ def _json_kind(kind: dict[str, Any], schema: dict[str, Any]) -> str:
         kinds = dict.fromkeys(_json_kind(one, schema) for one in inner)
         return f"list of {', '.join(kinds)}"
     if kind.get("type") == "object":
-        return f"name → {_json_kind(kind['additionalProperties'], schema)}"
+        held = kind["additionalProperties"]  # true: anything
+        return f"name → {_json_kind({} if held is True else held, schema)}"
     if kind.get("format") == "date-time":
         return "time"
     return {"string": "text", "boolean": "true or false"}.get(

@@ -15,12 +15,12 @@ from order_sync.cli import looking, runs
 from order_sync.errors import Unreachable
 
 COMMANDS = [
-    "demo", "init", "check", "load", "db", "plan", "sync", "retry", "adopt", "status", "batches",
-    "errors", "explain", "metrics", "notify", "dashboard", "sandbox", "schema",
+    "demo", "init", "check", "load", "db", "plan", "sync", "retry", "adopt", "status", "runs",
+    "batches", "errors", "explain", "metrics", "notify", "dashboard", "sandbox", "schema",
 ]  # fmt: skip
 LEAVES = [
     ["demo"], ["init"], ["check"], ["load"], ["db", "upgrade"], ["plan"], ["sync"], ["retry"],
-    ["adopt"], ["status"], ["batches"], ["errors", "list"], ["errors", "show"],
+    ["adopt"], ["status"], ["runs"], ["batches"], ["errors", "list"], ["errors", "show"],
     ["errors", "resolve"], ["explain"], ["metrics"], ["notify", "test"], ["notify", "check"],
     ["dashboard"], ["sandbox"], ["schema"],
 ]  # fmt: skip

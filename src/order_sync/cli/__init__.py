@@ -14,6 +14,7 @@ from order_sync.cli import (
     demo,
     errors,
     explain,
+    history,
     looking,
     metrics,
     notify,
@@ -51,7 +52,8 @@ def _top(
 
 
 for commands in (
-    demo, setup, looking, metrics, notify, dashboard, errors, explain, adopt, runs, sandbox, schema,
+    demo, setup, looking, history, metrics, notify, dashboard, errors, explain, adopt, runs,
+    sandbox, schema,
 ):  # fmt: skip
     commands.add_to(app)
 

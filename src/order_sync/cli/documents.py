@@ -25,6 +25,7 @@ from order_sync.db.staging import Unit
 from order_sync.metrics import Sample
 from order_sync.notifying import Told
 from order_sync.rules.resolutions import GroupBy, Resolution
+from order_sync.run_story import CallsOfKind, CustomerRows
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,42 @@ class BatchesDocument:
     """The latest batches."""
 
     batches: list[BatchSummary]  # newest first
+
+
+@dataclass(frozen=True)
+class StagedRows:
+    """Rows of a batch with one operation in one state."""
+
+    unit: Unit
+    operation: str
+    state: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class BatchDocument:
+    """One batch."""
+
+    batch: BatchSummary
+    rows: list[StagedRows]
+
+
+@dataclass(frozen=True)
+class RunsDocument:
+    """The latest runs."""
+
+    runs: list[RunSummary]  # newest first
+
+
+@dataclass(frozen=True)
+class RunDocument:
+    """One run."""
+
+    run: dict[str, Any]  # its row of MON_SyncRuns
+    bands: dict[str, int]  # done, waiting, in doubt, refused -> staged rows
+    customers: list[CustomerRows]
+    calls: list[CallsOfKind]
+    batches: list[BatchSummary]
 
 
 @dataclass(frozen=True)

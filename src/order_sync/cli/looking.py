@@ -1,4 +1,4 @@
-"""check, status and batches: they look and change nothing."""
+"""check and status: they look and change nothing."""
 
 # ruff: noqa: PLC0415 - heavy modules load when a command needs them, so that help is quick
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     command(app, "check")(check)
     command(app, "status")(status)
-    command(app, "batches")(batches)
 
 
 def check(
@@ -78,17 +77,6 @@ def status(session: Session) -> None:
         in_doubt=reports.in_doubt(staged),
     )
     session.result(document, *status_parts(runs, on_board, staged, errors))
-
-
-def batches(session: Session) -> None:
-    """The latest 20 batches with their milestones."""
-    from order_sync.cli.documents import BatchesDocument
-    from order_sync.cli.show_state import batch_parts
-    from order_sync.db import reports
-
-    board_id = session.settings.monday.board_id
-    found = read_tables(session, lambda conn, t: reports.batches(conn, t, board_id=board_id))
-    session.result(BatchesDocument(found), *batch_parts(found))
 
 
 def read_tables(session: Session, look: Any) -> Any:

@@ -22,6 +22,7 @@ from order_sync.db.upgrade import ACTIVE_BATCHES
 from order_sync.rules.states import BATCH_ENDED, IN_DOUBT
 
 MOST_BATCHES = 50  # on one page
+_AFTER_ANY = "\U0010ffff"  # no id goes on with it, so it ends the range of a prefix
 MOST_CALLS = 20_000  # of one chart
 LATEST_RUNS = 500  # that are looked at for the last complete one
 
@@ -197,6 +198,36 @@ def run(conn: Connection, tables: Tables, run_id: str) -> dict[str, Any] | None:
         return None
     row = conn.execute(select(r).where(r.c.run_id == run_id)).one_or_none()
     return None if row is None else {**row._mapping, "filters": json.loads(row.filters)}
+
+
+def ids_beginning(conn: Connection, t: Table, name: str, prefix: str) -> list[str]:
+    """At most two ids in the column `name` that begin so: one is enough to go on, two are not."""
+    if not prefix or not exists(conn, t):
+        return []
+    query = select(t.c[name]).where(t.c[name] >= prefix, t.c[name] < prefix + _AFTER_ANY)
+    return list(conn.execute(query.order_by(t.c[name]).limit(2)).scalars())
+
+
+def batch(conn: Connection, tables: Tables, batch_id: str) -> BatchSummary:
+    """One batch that is there."""
+    b = tables.batches
+    columns = [b.c[name] for name in BatchSummary.__dataclass_fields__]
+    return BatchSummary(
+        **conn.execute(select(*columns).where(b.c.batch_id == batch_id)).one()._mapping
+    )
+
+
+def rows_of_batch(
+    conn: Connection, tables: Tables, batch_id: str
+) -> list[tuple[Unit, str, str, int]]:
+    """(unit, operation, state, rows) of what a batch holds."""
+    found: list[tuple[Unit, str, str, int]] = []
+    for unit in Unit:
+        t = table_of(tables, unit)
+        grouped = (t.c.update_operation, t.c.stg_status)
+        query = select(*grouped, func.count()).where(t.c.stg_batch_id == batch_id)
+        found += [(unit, *row) for row in conn.execute(query.group_by(*grouped).order_by(*grouped))]
+    return found
 
 
 def rows_of_run(

@@ -1,0 +1,118 @@
+"""One run as people ask for it: its row, what became of its rows, its calls and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from order_sync.db import engine, monitoring
+from order_sync.db.monitoring import Call
+from order_sync.db.reports import BatchSummary
+from order_sync.db.schema import Tables
+from order_sync.db.staging import Unit
+from order_sync.rules.states import IN_DOUBT, RowState
+
+BANDS = ("done", "waiting", "in doubt", "refused")
+_BAND_OF = {
+    RowState.PROMOTED: "done",
+    RowState.API_SUCCESS: "done",
+    RowState.API_FAILED: "refused",
+    RowState.PENDING: "waiting",
+    **dict.fromkeys(IN_DOUBT, "in doubt"),
+}
+
+
+@dataclass(frozen=True)
+class CustomerRows:
+    """What became of a customer's staged rows."""
+
+    customer: str
+    order_lines: dict[str, int]  # band -> rows
+    size_lines: dict[str, int]
+
+
+@dataclass(frozen=True)
+class CallsOfKind:
+    """The requests of a run with one purpose."""
+
+    kind: str
+    calls: int
+    rows: int  # written with them
+    repeats: int
+    refused: int  # answered with an error as a whole, or not at all
+    points: int  # of complexity
+    seconds: float  # waited for answers
+
+
+@dataclass(frozen=True)
+class RunStory:
+    """Everything there is to tell of one run."""
+
+    now: datetime
+    row: dict[str, Any]  # of MON_SyncRuns
+    customers: list[CustomerRows]
+    bands: dict[str, int]  # band -> rows, of all customers
+    batches: list[BatchSummary]
+    kinds: list[CallsOfKind]
+
+    @property
+    def seconds(self) -> float:
+        return float(((self.row["ended_at"] or self.now) - self.row["started_at"]).total_seconds())
+
+
+def run_story(conn: Connection, tables: Tables, run_id: str) -> RunStory | None:
+    """None: there is no run with this id."""
+    row = monitoring.run(conn, tables, run_id)
+    if row is None:
+        return None
+    staged = monitoring.rows_of_run(conn, tables, run_id)
+    return RunStory(
+        now=engine.now(conn),
+        row=row,
+        customers=by_customer(staged),
+        bands=_bands(staged),
+        batches=monitoring.batches_of_run(conn, tables, run_id),
+        kinds=_by_kind(monitoring.calls(conn, tables, run_id=run_id)),
+    )
+
+
+def by_customer(staged: Sequence[tuple[Unit, str, str, str, int]]) -> list[CustomerRows]:
+    found: dict[str, CustomerRows] = {}
+    for unit, customer, _operation, state, rows in staged:
+        of = found.setdefault(customer, CustomerRows(customer, _no_rows(), _no_rows()))
+        counts = of.order_lines if unit is Unit.ITEM else of.size_lines
+        counts[_BAND_OF[RowState(state)]] += rows
+    return sorted(found.values(), key=lambda one: one.customer)
+
+
+def _no_rows() -> dict[str, int]:
+    return dict.fromkeys(BANDS, 0)
+
+
+def _bands(staged: Sequence[tuple[Unit, str, str, str, int]]) -> dict[str, int]:
+    counts = _no_rows()
+    for _unit, _customer, _operation, state, rows in staged:
+        counts[_BAND_OF[RowState(state)]] += rows
+    return counts
+
+
+def _by_kind(calls: Sequence[Call]) -> list[CallsOfKind]:
+    kinds: dict[str, list[Call]] = {}
+    for call in calls:
+        kinds.setdefault(call.kind, []).append(call)
+    return [
+        CallsOfKind(
+            kind=kind.replace("_", " "),
+            calls=len(of),
+            rows=sum(call.aliases for call in of if call.writes),
+            repeats=sum(call.sends - 1 for call in of),
+            refused=sum(call.error_code is not None for call in of),
+            points=sum(call.cost or 0 for call in of),
+            seconds=sum(call.duration_ms or 0 for call in of) / 1000,
+        )
+        for kind, of in sorted(kinds.items())
+    ]
