@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from urllib.parse import quote, urlsplit
 
@@ -133,3 +134,48 @@ def test_a_dashboard_that_ends_is_missed(browser, own_world):
             expect(page.locator(".lost")).to_contain_text("does not answer", timeout=20_000)
             context.set_offline(False)
             expect(page.locator(".lost")).to_have_text("", timeout=30_000)
+
+
+CHANGED_BY = {
+    "retry": {"errors"},
+    "ignore": {"errors"},
+    "recreate": {"errors", "orders"},
+    "forget": {"errors", "orders"},
+}
+
+
+def standing(world: World) -> dict[str, list[tuple[object, ...]]]:
+    """What a decision may change, by what it is about; the record of the decision apart."""
+    return {
+        "errors": world.query(
+            "SELECT order_key, error_type, resolution FROM ERR_MON_CustMasterSchedule ORDER BY 1, 2"
+        ),
+        "orders": world.query("SELECT order_key FROM MON_CustMasterSchedule ORDER BY 1"),
+        "lines": world.query(
+            "SELECT order_key, size_key FROM MON_CustMasterSchedule_Subitems"
+            " WHERE order_key NOT LIKE 'gre-1|%' ORDER BY 1, 2"
+        ),
+        "staged": world.query("SELECT stg_id, stg_status FROM STG_MON_CustMasterSchedule"),
+    }
+
+
+@pytest.mark.parametrize("resolution", CHANGED_BY)
+def test_every_decision_changes_one_thing_and_is_told(browser, own_world, resolution):
+    """An order whose item people have deleted waits for a person."""
+    (item,) = [item for item in own_world.items() if item.name.endswith(GOOD)]
+    own_world.sandbox.person_deletes(item.id)
+    own_world.has_orders(order(GOOD, CUSTOMER_PRICE="99"))
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(own_world.sync).result()
+    before, runs = standing(own_world), own_world.query("SELECT count(*) FROM MON_SyncRuns")
+    with opening(browser, own_world) as open_page:
+        page = open_page(f"/orders?key={quote(GOOD + REST)}&token={SESSION}")
+        page.get_by_role("link", name=f"{resolution} gone_from_board").click()
+        page.get_by_label("Who decides").fill("Ann")
+        page.get_by_role("button", name=resolution.capitalize()).click()
+        told = f"Decided as {resolution}: 1 refusal closed."
+        expect(page.get_by_role("status").filter(has_text=told)).to_be_visible()
+    after = standing(own_world)
+    assert {name for name in before if before[name] != after[name]} == CHANGED_BY[resolution]
+    assert len(set(after["errors"]) - set(before["errors"])) == 1
+    assert own_world.query("SELECT count(*) FROM MON_SyncRuns") == [(runs[0][0] + 1,)]

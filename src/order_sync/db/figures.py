@@ -101,7 +101,7 @@ def read_figures(conn: Connection, tables: Tables, board_id: str, profile: str) 
         oldest_doubt_at=_oldest_doubt(conn, tables, board_id),
         active_batches=_active_batches(conn, tables, board_id),
         today=_today(conn, tables, board_id),
-        calls_per_day=_calls_per_day(conn, tables, board_id),
+        calls_per_day=calls_per_day(conn, tables, board_id),
         orders=_count(conn, tables.production, board_id),
         size_lines=_count(conn, tables.production_subitems, board_id),
     )
@@ -201,7 +201,7 @@ def _today(conn: Connection, tables: Tables, board_id: str) -> Today:
     return Today(*(int(figure) for figure in row))
 
 
-def _calls_per_day(conn: Connection, tables: Tables, board_id: str) -> int | None:
+def calls_per_day(conn: Connection, tables: Tables, board_id: str) -> int | None:
     """What monday.com said within the last days; an account that is changed says something else."""
     r = tables.runs
     if not reports.exists(conn, r):

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from order_sync.dashboard.charts import bars
 from order_sync.dashboard.rendering import picture
 from order_sync.dashboard.site import Site
-from order_sync.db import engine, monitoring, reports
+from order_sync.db import engine, figures, monitoring, reports
 from order_sync.db.monitoring import ActiveBatch, CallsOfDay, Doubts
 from order_sync.db.reports import OpenErrors, RunSummary
 from order_sync.db.schema import Tables
@@ -34,6 +34,7 @@ class Overview:
     doubts: Doubts
     errors: list[OpenErrors]
     day: CallsOfDay
+    calls_per_day: int | None  # of the account; None: monday.com never told, or several boards
     orders: int
     size_lines: int
 
@@ -56,6 +57,7 @@ def look(conn: Connection, tables: Tables, board_id: str | None) -> Overview:
         doubts=monitoring.doubts(conn, tables, board_id),
         errors=reports.open_errors(conn, tables, board_id=board_id),
         day=monitoring.calls_of_day(conn, tables, board_id),
+        calls_per_day=figures.calls_per_day(conn, tables, board_id) if board_id else None,
         orders=orders,
         size_lines=size_lines,
     )

@@ -44,24 +44,31 @@ def run(site: Site, request: Request) -> Response:
 
 
 def timeline(site: Site, request: Request) -> Response:
-    """The chart of a run: rows sent over its time, and what was refused or repeated."""
+    """A chart of a run over its time: rows sent and requests refused, or what they cost."""
     run_id = request.path_params["run_id"]
     calls = site.reader.read(lambda conn, t, _b: monitoring.calls(conn, t, run_id=run_id))
     labels, series = spread(calls)
-    return picture(bars(labels, series, dark="dark" in request.query_params))
+    if "cost" in request.query_params:
+        shown = {"points of complexity": series["points of complexity"]}
+    else:
+        shown = {name: values for name, values in series.items() if "points" not in name}
+    return picture(bars(labels, shown, dark="dark" in request.query_params))
 
 
 def spread(calls: Sequence[Call]) -> tuple[list[str], dict[str, list[float]]]:
-    """Rows written and refused requests in SPOTS parts of the time between first and last call."""
+    """What was sent, refused and spent in SPOTS parts of the time between first and last call."""
     if not calls:
-        return [], {"rows sent": []}
+        return [], {"rows sent": [], "refused or lost requests": [], "points of complexity": []}
     first, last = calls[0].sent_at, calls[-1].sent_at
     step = max((last - first) / SPOTS, timedelta(seconds=1))
     count = int((last - first) / step) + 1
-    sent, refused = [0.0] * count, [0.0] * count
+    sent, refused, points = [0.0] * count, [0.0] * count, [0.0] * count
     for call in calls:
         spot = int((call.sent_at - first) / step)
         sent[spot] += call.aliases if call.writes else 0
         refused[spot] += call.error_code is not None
+        points[spot] += call.cost or 0
     labels = [(first + step * n).strftime("%H:%M:%S") for n in range(count)]
-    return labels, {"rows sent": sent, "refused or lost requests": refused}
+    return labels, {
+        "rows sent": sent, "refused or lost requests": refused, "points of complexity": points,
+    }  # fmt: skip
