@@ -25,7 +25,7 @@ from rich.terminal_theme import MONOKAI
 from order_sync.cli.show_demo import demo_parts
 from order_sync.cli.show_plan import plan_parts
 from order_sync.dashboard import create_app
-from order_sync.dashboard.access import Access
+from order_sync.dashboard.access import Access, new_token
 from order_sync.dashboard.server import bound_to
 from order_sync.db.engine import Database
 from order_sync.demo import SHOWN_GROUP, demo_world, run_demo
@@ -126,19 +126,25 @@ def pictures_of_dashboard(browser: Browser, settings: Settings, profile: Mapping
         closing(Database(settings.database.url, read_only=True)) as database,
         bound_to("127.0.0.1", 0) as (bound, address),
     ):
-        app = create_app(settings, profile, database, Access())
+        token = new_token()
+        app = create_app(settings, profile, database, Access(token=token))
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical"))
         serving = Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         serving.start()
         page = browser.new_page(viewport=DESK)
-        for name, path in (("overview", "/"), ("errors", "/errors")):
+        page.goto(f"{address}/?token={token}")
+        for name, path in (("overview", "/"), ("runs", "/runs"), ("errors", "/errors")):
             page.goto(address + path)
             page.screenshot(path=IMAGES / f"dashboard-{name}.png")
+        page.locator(".refusals a").first.click()
+        page.locator(".offers a").first.click()
+        page.screenshot(path=IMAGES / "dashboard-decide.png")
         page.goto(f"{address}/runs")
         page.locator("tbody a").last.click()
         page.screenshot(path=IMAGES / "dashboard-run.png")
         page.emulate_media(color_scheme="dark")
         page.goto(f"{address}/search?q={SHOWN_PO}")
+        page.screenshot(path=IMAGES / "dashboard-search.png")
         page.locator("tbody a").first.click()
         page.screenshot(path=IMAGES / "dashboard-order.png")
         server.should_exit = True

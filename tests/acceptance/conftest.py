@@ -1,7 +1,7 @@
 """The second stand-in, as a fixture; without the official SDL its tests are skipped.
 
-Every test runs on SQLite with so many sets of its parameters that any two values meet, and on
-PostgreSQL with one set.
+Every test runs on SQLite with so few sets of its parameters that each value has its turn, and on
+PostgreSQL with one set. `ORDER_SYNC_PAIRS=1` lets any two values meet on SQLite.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tests.standin.place import Place, a_place
 from tests.standin.resolvers import SDL_VARIABLE
 
 KIND = "database_kind"
+PAIRS_VARIABLE = "ORDER_SYNC_PAIRS"
 # The stand-in for SQL Server adds a way to the database, which tests/runs goes.
 KINDS = [kind for kind in DATABASES if kind != "sqlserver"]
 
@@ -38,22 +39,36 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave as many sets of parameters as the docstring of this module says."""
-    met: dict[tuple[str, str], set[object]] = {}
-    kept, left_out = [], []
+    sets: dict[tuple[str, str], list[tuple[pytest.Item, set[object]]]] = {}
     for item in items:
         params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-        if KIND not in params:
-            kept.append(item)
-            continue
-        kind = params.pop(KIND)
-        values = sorted((name, repr(value)) for name, value in params.items())
-        wanted = {*values, *combinations(values, 2)} if kind == "sqlite" else {"once"}
-        before = met.setdefault((item.nodeid.partition("[")[0], kind), set())
-        (left_out if before and wanted <= before else kept).append(item)
-        before |= wanted
-    items[:] = kept
+        if KIND in params:
+            kind = params.pop(KIND)
+            test = (item.nodeid.partition("[")[0], kind)
+            sets.setdefault(test, []).append((item, _to_meet(kind, params)))
+    left_out = {item for among in sets.values() for item in _not_needed(among)}
+    items[:] = [item for item in items if item not in left_out]
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
+        config.hook.pytest_deselected(items=list(left_out))
+
+
+def _to_meet(kind: str, params: dict[str, object]) -> set[object]:
+    """What a set of parameters covers."""
+    if kind != "sqlite":
+        return {"once"}
+    values = sorted((name, repr(value)) for name, value in params.items())
+    return {*values, *(combinations(values, 2) if os.environ.get(PAIRS_VARIABLE) else ())}
+
+
+def _not_needed(among: list[tuple[pytest.Item, set[object]]]) -> list[pytest.Item]:
+    """All but the few sets that cover everything; the one that covers most comes first."""
+    missing = set().union(*(covered for _, covered in among))
+    left = list(among)
+    while missing or len(left) == len(among):
+        best = max(left, key=lambda one: len(one[1] & missing))
+        left.remove(best)
+        missing -= best[1]
+    return [item for item, _ in left]
 
 
 @pytest.fixture
