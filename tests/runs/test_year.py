@@ -213,7 +213,7 @@ class Year:
         ]
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("ORDER_SYNC_YEARS", "2"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("ORDER_SYNC_YEARS", "1"))))
 def test_after_every_week_of_a_year_the_board_shows_the_source(world, seed):
     world.extra |= {
         "ORDER_SYNC_MONDAY__SEND_WINDOW_S": "0.2", "ORDER_SYNC_MONDAY__SERVER_LIMIT_S": "0.3",
