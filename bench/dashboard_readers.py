@@ -23,13 +23,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle
+from pathlib import Path
 
 import httpx2
 
 from databases import KINDS, databases
 from delivery import board_server
 from runs_apart import Place, apart, sync
-from wide import Source, wide_mapping
+from wide import Source, wide_mapping, write_board
 
 COLUMNS = 46  # as the shipped profile has
 LATENCY_MS = 100
@@ -90,7 +91,16 @@ def reading(address: str, readers: int) -> Iterator[Counter[int]]:
 
 def run(url: str, source: Source, lines: int, readers: int) -> tuple[float, Counter[int]]:
     """Seconds of one run on an empty board, and what readers were answered."""
-    with board_server(LATENCY_MS) as (api_url, board_id):
+    with tempfile.TemporaryDirectory() as folder:
+        board = Path(folder) / "board.json"
+        write_board(board, wide_mapping(COLUMNS))
+        return run_on(board, url, source, lines, readers)
+
+
+def run_on(
+    board: Path, url: str, source: Source, lines: int, readers: int
+) -> tuple[float, Counter[int]]:
+    with board_server(LATENCY_MS, board) as (api_url, board_id):
         place = Place(url, url, api_url, board_id, COLUMNS)
         source.write(url, lines)
         if not readers:
