@@ -143,6 +143,163 @@ def test_a_key_is_found_however_it_is_typed(explained, published):
     assert len(explained(" joo-1 |M01|  White ")) == 1
 
 
+# Values before and after, and the source as it is now --------------------------------------------
+
+CHEAPER = GOOD.replace(",12,7,", ",12,9,")
+
+
+@pytest.fixture
+def world(run, write_csv, monkeypatch):
+    """A board that answers while the test goes on, and its source."""
+    sandbox = Sandbox(SandboxOptions(token="token"))
+    board = sandbox.add_board("customer-master-schedule", customers=["JOHNNIE O"])
+    monkeypatch.setenv("MONDAY_API_TOKEN", "token")
+    monkeypatch.setenv("ORDER_SYNC_MONDAY__BOARD_ID", board.id)
+
+    def source(*rows):
+        assert run("load", str(write_csv(*rows, header=HEADER)), "--yes").exit_code == 0
+
+    def sync(*argv):
+        return run("sync", *argv).exit_code
+
+    with SandboxServer(sandbox, port=0) as server:
+        monkeypatch.setenv("ORDER_SYNC_MONDAY__API_URL", server.api_url)
+        yield source, sync
+
+
+def test_every_detection_is_told_with_the_values_before_and_after(run, world, explained):
+    source, sync = world
+    source(GOOD)
+    assert sync() == 0
+    source(CHEAPER.replace("RECEIVED", "cancelled").replace("4755", "4756"))
+    assert sync() == 0
+    (story,) = explained(KEY)
+    first, second = (e for e in story["events"] if e["event"] == "STAGED")
+    assert first["changes"] == []
+    changes = {(c["field"], c["size"]): (c["before"], c["after"]) for c in second["changes"]}
+    assert changes == {
+        ("PO NUMBER", None): ("4755", "4756"),
+        ("ORDER TYPE", None): ("RECEIVED", "CANCELLED"),
+        ("Order Qty", "S"): ("12", "0"),
+        ("Order Qty", "M"): ("7", "0"),
+    }
+    assert all(change["is_certain"] for change in second["changes"])
+    shown = " ".join(run("explain", KEY).out.split())
+    assert "CANCELLED CANCEL: PO NUMBER 4755 → 4756; ORDER TYPE RECEIVED → CANCELLED" in shown
+
+
+def test_the_source_row_of_now_stands_beside_what_the_board_shows(run, world, explained):
+    source, sync = world
+    source(GOOD)
+    assert sync() == 0
+    (story,) = explained(KEY)
+    assert story["source"]["presence"] == "there"
+    (row,) = story["source"]["rows"]
+    assert (row["refusals"], row["differences"]) == ([], [])
+    assert (row["cells"]["PO NUMBER"], row["cells"]["M"]) == ("4755", 7)
+    assert "as the board is known to show it" in run("explain", KEY).out
+
+    source(CHEAPER)
+    ((row,),) = (story["source"]["rows"] for story in explained(KEY))
+    assert row["differences"] == [
+        {"field": "Order Qty", "size": "M", "before": "7", "after": "9", "is_certain": True}
+    ]
+    shown = run("explain", KEY)
+    assert "source now    differs from the board in 1 value" in shown.out
+    assert "PO NUMBER 4755" in " ".join(run("explain", KEY, "--full").out.split())
+    assert explained(KEY, "--no-source")[0]["source"] is None
+
+
+def test_a_source_row_that_is_wrong_doubled_or_gone_is_told_as_that(run, world):
+    source, sync = world
+    source(GOOD)
+    assert sync() == 0
+    source(GOOD.replace(",12,7,", ",-3,7,"))
+    assert 'source now    is refused: S: "-3" is negative' in run("explain", KEY).out
+    source(GOOD, CHEAPER)
+    assert "2 rows of ORDERS_UNIFIED have this key" in run("explain", KEY).out
+    source(SECOND)
+    assert "ORDERS_UNIFIED has no row with this key" in run("explain", KEY).out
+
+
+def test_a_source_that_cannot_be_asked_is_a_line_and_no_error(run, world, monkeypatch, explained):
+    source, sync = world
+    source(GOOD)
+    assert sync() == 0
+    monkeypatch.setenv("ORDER_SYNC_SOURCE__TABLE", "NOT_THERE")
+    ended = run("explain", KEY)
+    assert ended.exit_code == 0
+    assert "source now    cannot be asked: the source table NOT_THERE does not exist" in ended.out
+    assert explained(KEY)[0]["source"]["presence"] == "unreachable"
+
+
+@pytest.mark.parametrize("key", ["joo-9", "joo-9|m01|white"])
+def test_an_order_only_the_source_knows_is_told_with_how_to_go_on(run, world, key):
+    source, sync = world
+    source(GOOD)
+    assert sync() == 0
+    source(GOOD, GOOD.replace("JOO-1", "JOO-9"))
+    ended = run("explain", key)
+    assert ended.exit_code == 2
+    assert "the source has 1 order line(s) of it" in ended.err
+    assert "do: see: order-sync plan --key 'joo-9|m01|white'" in ended.err
+    assert "the source has" not in run("explain", key, "--no-source").err
+
+
+def test_what_was_sent_for_an_order_and_the_answer_are_on_record(run, world, explained):
+    source, sync = world
+    source(GOOD, SECOND)
+    assert sync() == 0
+    (story,) = explained(KEY, "--full")
+    items, lines = story["requests"]
+    (sent,) = items["parts"]
+    assert (sent["size_key"], sent["asked"]["name"]) == (None, "M01 WHITE JOO-1")
+    assert sent["answered"] == {"data": {"id": story["item_id"]}}
+    assert len([name for name in items["document"]["variables"] if name.startswith("name")]) == 2
+    assert items["answer"]["data"]["r0"]["id"]
+    assert {(p["size_key"], p["asked"]["name"]) for p in lines["parts"]} == {
+        ("s", "Size S"), ("m", "Size M"),
+    }  # fmt: skip
+    assert {p["answered"]["data"]["id"] for p in lines["parts"]} == {
+        line["subitem_id"] for line in story["lines"]
+    }
+    shown = run("explain", KEY, "--full").out
+    assert '"name": "M01 WHITE JOO-1"' in shown
+    assert "M02 BLACK" not in shown
+    (story,) = explained(KEY)
+    assert story["requests"][0]["document"] is None
+    assert story["requests"][0]["parts"] == items["parts"]
+
+
+def test_refusals_stand_in_the_line_of_time(run, world, explained):
+    source, sync = world
+    source(GOOD.replace(",12,7,", ",-3,7,"))
+    assert sync() == 3
+    source(GOOD)
+    assert sync() == 0
+    (story,) = explained(KEY)
+    told = [e["event"] for e in story["events"]]
+    assert told[0] == "REFUSAL_OPENED"
+    assert "negative_quantity: " in story["events"][0]["detail"]
+    assert told.count("REFUSAL_CLOSED") == 1
+    assert [e["at"] for e in story["events"]] == sorted(e["at"] for e in story["events"])
+    assert "When (UTC)" in run("explain", KEY).out
+
+
+def test_an_item_has_a_link_where_the_address_of_the_account_is_set(
+    run, world, explained, monkeypatch
+):  # fmt: skip
+    source, sync = world
+    source(GOOD)
+    assert sync() == 0
+    assert explained(KEY)[0]["url"] is None
+    monkeypatch.setenv("ORDER_SYNC_MONDAY__WEB_URL", "https://acme.monday.com")
+    (story,) = explained(KEY)
+    url = f"https://acme.monday.com/boards/{story['board_id']}/pulses/{story['item_id']}"
+    assert story["url"] == url
+    assert url in run("explain", KEY).out
+
+
 # What is not there -------------------------------------------------------------------------------
 
 

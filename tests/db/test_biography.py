@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import event, update
 
-from order_sync.db import biography, events, promotion, refused, runs, staging
-from order_sync.db.biography import Standing
+from order_sync.db import biography, events, order_briefs, promotion, refused, runs, staging
 from order_sync.db.engine import Database
 from order_sync.db.events import OrderEvent
+from order_sync.db.order_briefs import Standing
 from order_sync.db.refused import ErrorRow
 from order_sync.db.runs import RunRef
 from order_sync.db.staging import Unit
@@ -75,7 +75,7 @@ def on_board(conn, tables, shipped, run):
 @pytest.fixture
 def brief(conn, tables):
     def brief(key=KEY):
-        (found,) = biography.briefs(conn, tables, BOARD, key)
+        (found,) = order_briefs.briefs(conn, tables, BOARD, key)
         return found
 
     return brief
@@ -98,10 +98,10 @@ def keys_of(found):
 
 def test_a_database_without_tables_knows_no_order(database, tables):
     with database.begin() as conn:
-        assert biography.boards(conn, tables) == []
-        assert biography.briefs(conn, tables, BOARD, KEY) == []
-        assert biography.near_keys(conn, tables, BOARD, KEY, 5) == []
-        empty = biography.biography(conn, tables, biography.Brief(BOARD, KEY), 5)
+        assert order_briefs.boards(conn, tables) == []
+        assert order_briefs.briefs(conn, tables, BOARD, KEY) == []
+        assert order_briefs.near_keys(conn, tables, BOARD, KEY, 5) == []
+        empty = biography.biography(conn, tables, order_briefs.Brief(BOARD, KEY), 5)
     assert (empty.item, empty.events, empty.requests, empty.errors) == (None, (), (), ())
 
 
@@ -114,7 +114,7 @@ def test_an_order_that_any_table_knows_is_found(conn, tables, run, tell, refuse,
     refuse("e|x|y", unit=Unit.SUBITEM, size_key="m")
     tell("STAGED", key="f|x|y")
     for number in "abcdef":
-        assert keys_of(biography.briefs(conn, tables, BOARD, number)) == [f"{number}|x|y"]
+        assert keys_of(order_briefs.briefs(conn, tables, BOARD, number)) == [f"{number}|x|y"]
 
 
 @pytest.mark.parametrize(
@@ -132,15 +132,15 @@ def test_an_order_that_any_table_knows_is_found(conn, tables, run, tell, refuse,
 def test_a_number_means_all_its_order_lines_and_a_key_one(conn, tables, tell, key, found):
     for other in (OTHER, KEY, FAR):
         tell("STAGED", key=other)
-    assert keys_of(biography.briefs(conn, tables, BOARD, key)) == found
+    assert keys_of(order_briefs.briefs(conn, tables, BOARD, key)) == found
 
 
 def test_an_order_of_another_board_is_another_order(conn, tables, shipped, run, tell):
     there = runs.start_run(conn, tables, shipped, "sync", {}, "4712")
     tell("STAGED", of=RunRef(there.run_id, "4712", there.fence))
-    assert biography.briefs(conn, tables, BOARD, KEY) == []
-    assert keys_of(biography.briefs(conn, tables, "4712", KEY)) == [KEY]
-    assert biography.boards(conn, tables) == [BOARD, "4712"]
+    assert order_briefs.briefs(conn, tables, BOARD, KEY) == []
+    assert keys_of(order_briefs.briefs(conn, tables, "4712", KEY)) == [KEY]
+    assert order_briefs.boards(conn, tables) == [BOARD, "4712"]
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ def test_an_order_of_another_board_is_another_order(conn, tables, shipped, run, 
 def test_an_unknown_key_has_near_ones(conn, tables, tell, key, near):
     for other in (OTHER, KEY, FAR):
         tell("STAGED", key=other)
-    assert biography.near_keys(conn, tables, BOARD, key, 5) == near
-    assert biography.near_keys(conn, tables, BOARD, key, 1) == near[:1]
+    assert order_briefs.near_keys(conn, tables, BOARD, key, 5) == near
+    assert order_briefs.near_keys(conn, tables, BOARD, key, 1) == near[:1]
 
 
 # Where an order is -------------------------------------------------------------------------------
@@ -279,6 +279,23 @@ def test_requests_come_from_events_and_from_rows_in_hand(conn, tables, run, stor
     assert len(story(limit=1).requests) == 1
 
 
+def test_a_request_says_where_in_it_the_parts_of_the_order_travelled(
+    conn, tables, run, story, tell
+):  # fmt: skip
+    sent = runs.open_request(
+        conn, tables, run, kind="create_subitems", aliases=3, idempotency_key="k", body=b"{1}",
+        batch_id=None, carries_rows=True,
+    ).request_id  # fmt: skip
+    tell("CLAIMED", request_id=sent, request_pos=2, size_key="m")
+    tell("CLAIMED", request_id=sent, request_pos=0, size_key="s")
+    tell("CLAIMED", request_id=sent, request_pos=1, size_key="s", key=OTHER)
+    tell("ACCEPTED", request_id=sent, size_key="m")
+    runs.answer_request(conn, tables, sent, RequestState.SETTLED, {"answer": b"{2}"})
+    (carrier,) = story().requests
+    assert [(place.size_key, place.position) for place in carrier.places] == [("s", 0), ("m", 2)]
+    assert (carrier.body, carrier.answer) == (b"{1}", b"{2}")
+
+
 def test_refusals_are_told_open_and_closed_of_this_order_alone(conn, tables, run, story, refuse):
     refuse(code="unknown_label")
     refused.close_sent(conn, tables, run, Unit.ITEM, [(KEY, "")])
@@ -292,7 +309,7 @@ def test_refusals_are_told_open_and_closed_of_this_order_alone(conn, tables, run
 def test_refusals_of_keys_that_go_on_after_this_one_are_others(conn, tables, refuse):
     refuse("joo-1")
     refuse(KEY)
-    told = biography.biography(conn, tables, biography.Brief(BOARD, "joo-1"), 5)
+    told = biography.biography(conn, tables, order_briefs.Brief(BOARD, "joo-1"), 5)
     assert [e.summary.order_key for e in told.errors] == ["joo-1"]
 
 
@@ -312,9 +329,9 @@ def test_every_query_uses_an_index(database, tables, state, conn, run, tell, ref
 
     event.listen(state.engine, "before_cursor_execute", remember)
     for key in (KEY, "joo-1", "joo"):
-        biography.briefs(conn, tables, BOARD, key)
-        biography.near_keys(conn, tables, BOARD, key, 5)
-    (found,) = biography.briefs(conn, tables, BOARD, KEY)
+        order_briefs.briefs(conn, tables, BOARD, key)
+        order_briefs.near_keys(conn, tables, BOARD, key, 5)
+    (found,) = order_briefs.briefs(conn, tables, BOARD, KEY)
     biography.biography(conn, tables, found, 5)
     event.remove(state.engine, "before_cursor_execute", remember)
 
@@ -334,6 +351,6 @@ def test_every_query_uses_an_index(database, tables, state, conn, run, tell, ref
 def test_a_story_is_read_without_a_file_of_a_database(tmp_path, tables):
     database = Database(f"sqlite:///{tmp_path / 'none.db'}", read_only=True)
     with database.begin() as conn:
-        assert biography.briefs(conn, tables, BOARD, KEY) == []
+        assert order_briefs.briefs(conn, tables, BOARD, KEY) == []
     database.close()
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from sqlalchemy import Column, MetaData, Table
 
 from order_sync.db import engine, source
 from order_sync.db.engine import Database
-from order_sync.db.source_reading import SourceReader
+from order_sync.db.source_reading import Scope, SourceReader
 from order_sync.errors import ConfigError
 from order_sync.rules.filters import Filters
 from order_sync.rules.order import OrderLine
@@ -263,3 +263,43 @@ def test_every_database_finds_the_same(server, file, fill, look, filters):
         seen.append((counts, keys, sorted(repr(r) for r, _ in found), keys_of(narrowed)))
     assert seen[0] == seen[1]
     assert len(seen[0][2]) > len(seen[0][3]) > 0
+
+
+# One key -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ask(shipped):
+    """Rows of one key, and whether the database itself had to pass over the others."""
+
+    def ask(database, key, **how):
+        with database.begin() as conn:
+            shape = source.inspect_source(conn, "ORDERS_UNIFIED", shipped)
+            reader = SourceReader(conn, shape, shipped, EVERYTHING, "seed")
+            scope = reader.find_one(key, **how)
+            return scope, sorted(row["AAG ORDER NUMBER"] for row, _ in reader.rows())
+
+    return ask
+
+
+def test_one_key_is_found_in_every_spelling_and_few_rows_are_looked_at(database, fill, ask):
+    rows = [*ROWS, order("  gre-\a3 "), order("GRE-33"), order("X-3")]
+    fill(database, rows)
+    scope, found = ask(database, KEYS[3])
+    assert found == ["  gre-\a3 ", "GRE-3"]
+    assert scope.rows == 4
+    assert scope.doubled == {KEYS[3]}
+
+
+def test_a_key_without_digits_or_with_a_number_column_is_found_by_looking_at_all(
+    database, fill, ask
+):  # fmt: skip
+    fill(database, [order("ABC"), order("DEF")])
+    assert ask(database, "abc|m01y09|dean blue")[1] == ["ABC"]
+    assert ask(database, "gre-9|m01y09|dean blue") == (Scope(rows=2), [])
+
+
+def test_an_order_number_brings_its_order_lines_and_no_others(database, fill, ask):
+    fill(database, [*ROWS, order("GRE-33")])
+    assert ask(database, "gre-3", or_of_number=True)[1] == ["GRE-3"]
+    assert ask(database, "gre-3")[1] == []

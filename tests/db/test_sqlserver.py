@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, Table, event, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from structlog.testing import capture_logs
 
 from order_sync.db import engine, source_load, staging
 from order_sync.db.engine import COMMIT_TRIES, Database
@@ -147,14 +148,15 @@ def test_reads_are_one_snapshot_and_wait_for_nobody(database):
 
 
 @pytest.mark.parametrize("committed", [True, False])
-def test_a_database_without_snapshots_is_told_of_once(server, database, capsys, committed):
+def test_a_database_without_snapshots_is_told_of_once(server, database, committed):
     server.snapshots, server.committed_snapshot = False, committed
-    for database in (database, database, Database(server.url)):  # noqa: B020
-        with database.begin() as conn, database.begin() as other:
-            assert [engine.now(c) is not None for c in (conn, other)] == [True, True]
-    told = capsys.readouterr().out
-    assert told.count("ALTER DATABASE [orders] SET ALLOW_SNAPSHOT_ISOLATION ON") == 1
-    assert ("reads wait for writers" in told) is not committed
+    with capture_logs() as told:
+        for database in (database, database, Database(server.url)):  # noqa: B020
+            with database.begin() as conn, database.begin() as other:
+                assert [engine.now(c) is not None for c in (conn, other)] == [True, True]
+    (line,) = told
+    assert line["allow"] == "ALTER DATABASE [orders] SET ALLOW_SNAPSHOT_ISOLATION ON"
+    assert ("reads wait for writers" in line["event"]) is not committed
     assert not any("LEVEL SNAPSHOT" in statement for statement in server.statements)
 
 

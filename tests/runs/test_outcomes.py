@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from order_sync.delivery import sender
 from order_sync.errors import ExitCode, GuardStopped
 from order_sync.guards import Limits
 from order_sync.rules.filters import Filters
@@ -70,6 +71,16 @@ def test_a_filtered_run_closes_no_error_of_orders_it_did_not_look_at(world):
     report = world.sync(Filters(po="4755"))
     assert report.exit_code is ExitCode.DONE
     assert [code for _, code in world.errors()] == ["negative_quantity"]
+
+
+def test_the_answer_to_a_write_is_on_record_and_a_long_page_is_cut(world, monkeypatch):
+    monkeypatch.setattr(sender, "MOST_KEPT", 12)
+    world.has_orders(GOOD[0])
+    world.sync()
+    answers = world.query("SELECT answer FROM MON_ApiRequests WHERE idempotency_key IS NOT NULL")
+    assert {bytes(answer) for (answer,) in answers} == {b'{"data":{"co'}
+    reads = world.query("SELECT answer FROM MON_ApiRequests WHERE idempotency_key IS NULL")
+    assert set(reads) == {(None,)}
 
 
 def test_a_poisonous_row_is_refused_alone(world):

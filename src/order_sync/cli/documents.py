@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from order_sync.checks import CheckRow
-from order_sync.db.biography import Carrier, Happening, HeldItem, HeldLine, Standing
+from order_sync.db.biography import HeldItem, HeldLine
+from order_sync.db.order_briefs import Standing
 from order_sync.db.reports import (
     BatchSummary,
     ErrorGroup,
@@ -24,8 +25,10 @@ from order_sync.db.resolving import ResolvedOrder
 from order_sync.db.staging import Unit
 from order_sync.metrics import Sample
 from order_sync.notifying import Told
+from order_sync.order_story import Moment, SentPart
 from order_sync.rules.resolutions import GroupBy, Resolution
 from order_sync.run_story import CallsOfKind, CustomerRows
+from order_sync.source_now import SourceNow
 
 
 @dataclass(frozen=True)
@@ -175,8 +178,30 @@ class ShownInHand:
 
 
 @dataclass(frozen=True)
+class ShownRequest:
+    """A request that carried a part of the order; others' parts may have been in it, too."""
+
+    request_id: str
+    kind: str
+    run_id: str
+    state: str
+    first_sent_at: datetime
+    last_sent_at: datetime
+    send_no: int  # how often the same bytes went out
+    answered_at: datetime | None
+    http_status: int | None
+    error_code: str | None
+    duration_ms: float | None
+    cost: int | None  # complexity points, of the whole request
+    monday_request_id: str | None
+    parts: list[SentPart]  # of this order alone
+    document: Any  # {"query", "variables"}; with --full
+    answer: Any  # as it came; with --full
+
+
+@dataclass(frozen=True)
 class Story:
-    """Everything the state tables know of one order line on one board."""
+    """Everything the state tables know of one order line on one board, and its source row."""
 
     board_id: str
     order_key: str
@@ -192,11 +217,13 @@ class Story:
     item: HeldItem | None
     lines: tuple[HeldLine, ...]
     in_hand: tuple[ShownInHand, ...]
-    events: tuple[Happening, ...]  # oldest first, the newest of all there are
-    events_in_all: int
-    requests: tuple[Carrier, ...]  # oldest first, the newest of all there are
+    events: list[Moment]  # oldest first, the newest of all there are; refusals among them
+    events_in_all: int  # without the refusals
+    requests: list[ShownRequest]  # oldest first, the newest of all there are
     requests_in_all: int
     errors: tuple[ShownError, ...]  # oldest first, closed ones too
+    source: SourceNow | None  # the source row as it is now; null with --no-source
+    url: str | None  # of the item; null: no item, or monday.web_url is not set
 
 
 @dataclass(frozen=True)

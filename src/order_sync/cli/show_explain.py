@@ -8,12 +8,17 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from order_sync.cli.output import from_json_text, local_time, safe, table
+from order_sync.board_links import item_url
+from order_sync.cli.output import from_json_text, safe, table, utc
 from order_sync.cli.show_runs import counted, line
-from order_sync.db.biography import Biography, Brief, HeldItem, Standing
+from order_sync.cli.show_story import document_parts, in_words, source_parts
+from order_sync.db.biography import Biography, HeldItem
+from order_sync.db.order_briefs import Brief, Standing
 from order_sync.db.reports import ErrorDetail
 from order_sync.db.staging import Unit
+from order_sync.order_story import Moment, OrderStory
 from order_sync.rules.resolutions import what_to_do
+from order_sync.source_now import SourceNow
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -56,7 +61,7 @@ def brief_parts(key: str, found: Sequence[Brief]) -> Iterator[RenderableType]:
                 b.group,
                 b.size_lines,
                 ", ".join(b.refused),
-                local_time(b.last_event_at),
+                utc(b.last_event_at),
             ]
             for b in found
         ),
@@ -72,26 +77,43 @@ def brief_parts(key: str, found: Sequence[Brief]) -> Iterator[RenderableType]:
 # One order ---------------------------------------------------------------------------------------
 
 
-def story_parts(story: Biography) -> Iterator[RenderableType]:
-    """All about one order: where it is, its sizes, what happened, and what was refused."""
-    yield line(_sentence(story.brief), style=_STYLES[story.brief.standing])
-    if story.item is not None:
-        yield from (line(f"  {name:<13} {safe(value)}") for name, value in _facts(story.item))
-    if story.lines:
-        yield _size_lines(story)
-    if story.in_hand:
-        yield _in_hand(story)
-    if story.events:
-        yield _timeline(story)
-    if story.requests:
-        yield _requests(story)
-    left_out = _left_out(story)
+def story_parts(
+    story: OrderStory, source: SourceNow | None, web_url: str | None, *, full: bool
+) -> Iterator[RenderableType]:
+    """All about one order: where it is, its source, its sizes, what happened, what was refused."""
+    told = story.told
+    yield line(_sentence(told.brief), style=_STYLES[told.brief.standing])
+    if told.item is not None:
+        url = item_url(web_url, told.brief.board_id, told.item.item_id)
+        facts = (*_facts(told.item), *([("link", url)] if url else []))
+        yield from (line(f"  {name:<13} {safe(value)}") for name, value in facts)
+    if source is not None:
+        yield from source_parts(source, story, full=full)
+    if told.lines:
+        yield _size_lines(told)
+    if told.in_hand:
+        yield _in_hand(told)
+    if story.moments:
+        yield _timeline(story.moments, full=full)
+    if told.requests:
+        yield _requests(told)
+    yield from _documents(told, full=full)
+    for error in told.errors:
+        yield from _error(error)
+    if told.errors:
+        yield _command("errors show", told.brief.order_key)
+
+
+def _documents(told: Biography, *, full: bool) -> Iterator[RenderableType]:
+    """What was sent, word by word; or how to see that and what is older."""
+    left_out = _left_out(told)
     if left_out:
         yield line(left_out)
-    for error in story.errors:
-        yield from _error(error)
-    if story.errors:
-        yield _command("errors show", story.brief.order_key)
+    if full:
+        for request in told.requests:
+            yield from document_parts(request)
+    elif told.requests:
+        yield line("the documents that were sent, and the answers: add --full")
 
 
 def _sentence(brief: Brief) -> str:
@@ -120,9 +142,9 @@ def _facts(item: HeldItem) -> Iterator[tuple[str, str]]:
     yield "customer", item.customer
     yield "group", f"{item.group} ({item.group_id})"
     yield "columns", _acknowledged(item.payload_hash)
-    yield "source row", "as acknowledged" if item.source_hash else "looked at again by the next run"
-    yield "first written", local_time(item.created_at)
-    yield "last written", f"{local_time(item.updated_at)}, run {_short(item.last_run_id)}"
+    yield "whole order", ("acknowledged" if item.source_hash else "looked at again by the next run")
+    yield "first written", utc(item.created_at)
+    yield "last written", f"{utc(item.updated_at)}, run {_short(item.last_run_id)}"
 
 
 def _acknowledged(payload_hash: str | None) -> str:
@@ -138,7 +160,7 @@ def _size_lines(story: Biography) -> RenderableType:
                 held.pieces,
                 held.subitem_id,
                 _acknowledged(held.payload_hash),
-                local_time(held.updated_at),
+                utc(held.updated_at),
                 _short(held.last_run_id),
             ]
             for held in story.lines
@@ -152,12 +174,12 @@ def _in_hand(story: Biography) -> RenderableType:
         ["In hand", "Size", "Operation", "State", "Tries", "Next try", "Writes"],
         (
             [
-                local_time(row.staged_at),
+                utc(row.staged_at),
                 row.size_key,
                 row.operation,
                 row.state,
                 row.attempts,
-                local_time(row.next_try_at),
+                utc(row.next_try_at),
                 _names(row.fields) or ("the whole item" if row.unit is Unit.ITEM else ""),
             ]
             for row in story.in_hand
@@ -172,33 +194,41 @@ def _names(fields: str | None) -> str:
     return ", ".join(map(str, content)) if isinstance(content, list) else str(content or "")
 
 
-def _timeline(story: Biography) -> RenderableType:
+def _timeline(moments: Sequence[Moment], *, full: bool) -> RenderableType:
     return table(
-        ["When", "Run", "Batch", "What", "Size", "Request", "Detail"],
+        ["When (UTC)", "Run", "Batch", "What", "Size", "Request", "Detail"],
         (
             [
-                local_time(event.at),
-                _short(event.run_id),
-                _short(event.batch_id),
-                f"warning {event.event}" if event.level == "warning" else event.event,
-                event.size_key,
-                _short(event.request_id),
-                event.detail,
+                utc(moment.at),
+                _short(moment.run_id),
+                _short(moment.batch_id),
+                f"warning {moment.event}" if moment.level == "warning" else moment.event,
+                moment.size_key,
+                _short(moment.request_id),
+                _detail(moment, full=full),
             ]
-            for event in story.events
+            for moment in moments
         ),
         fold="Detail",
     )
 
 
+def _detail(moment: Moment, *, full: bool) -> str:
+    """What there is to say; the columns that changed are named with their values."""
+    if not moment.changes:
+        return moment.detail or ""
+    changed = "; ".join(in_words(one, full=full) for one in moment.changes)
+    return f"{(moment.detail or '').partition(':')[0]}: {changed}"
+
+
 def _requests(story: Biography) -> RenderableType:
     headings = ["HTTP", "ms", "Cost", "Sent"]
     return table(
-        ["Request", "First sent", "Kind", "State", *headings, "Error", "monday.com's id"],
+        ["Request", "First sent (UTC)", "Kind", "State", *headings, "Error", "monday.com's id"],
         (
             [
                 _short(request.request_id),
-                local_time(request.first_sent_at),
+                utc(request.first_sent_at),
                 request.kind,
                 request.state,
                 "" if request.http_status is None else str(request.http_status),
@@ -231,16 +261,16 @@ def _error(error: ErrorDetail) -> Iterator[RenderableType]:
     s = error.summary
     size = f" / {s.size_key}" if s.size_key else ""
     if s.resolved_at is None:
-        heading, style = f"open since {local_time(s.created_at)}", "bold red"
+        heading, style = f"open since {utc(s.created_at)}", "bold red"
     else:
         note = f": {s.resolution_note}" if s.resolution_note else ""
         closed = f"{s.resolution} by {s.resolved_by}{note}"
-        heading, style = f"closed {local_time(s.resolved_at)}, {closed}", ""
+        heading, style = f"closed {utc(s.resolved_at)}, {closed}", ""
     yield line(f"{safe(s.code)}{safe(size)} ({safe(heading)})", style=style)
     yield line(f"  {safe(s.message)}")
     if s.resolved_at is None:
         if s.next_try_at is not None:
-            yield line(f"  tried again by itself after {local_time(s.next_try_at)}")
+            yield line(f"  tried again by itself after {utc(s.next_try_at)}")
         advice = what_to_do(s.code)
         if advice:
             yield line(f"  do: {advice}", style="cyan")

@@ -22,7 +22,9 @@ class OrderEvent:
     size_key: str | None = None
     batch_id: str | None = None
     request_id: str | None = None
+    request_pos: int | None = None  # number of its alias in that request, from 0
     level: str = "info"  # info | warning
+    changes: str | None = None  # JSON: a list of rules.differences.Difference
 
 
 def add_events(conn: Connection, tables: Tables, run: RunRef, events: Iterable[OrderEvent]) -> None:
@@ -40,9 +42,11 @@ def add_events(conn: Connection, tables: Tables, run: RunRef, events: Iterable[O
                 "run_id": run.run_id,
                 "batch_id": e.batch_id,
                 "request_id": e.request_id,
+                "request_pos": e.request_pos,
                 "event": e.event,
                 "level": e.level,
                 "detail": e.detail or None,
+                "changes": e.changes,
             }
             for e in events
         ],

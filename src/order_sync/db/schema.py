@@ -45,7 +45,7 @@ from order_sync.rules.states import (
     RunState,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _KIND_TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: long_text(),
@@ -469,6 +469,7 @@ def _requests(meta: MetaData) -> Table:
         Column("monday_request_id", short_text(200)),
         Column("replays", Integer, nullable=False),  # how often the same key was sent after a doubt
         Column("body", LargeBinary),  # byte-exact; the token is a header and never in it
+        Column("answer", LargeBinary),  # to a write, as it came; NULL: none came
         state_check("MON_ApiRequests", "state", RequestState),
         Index("ix_MON_ApiRequests_run", "run_id"),
         Index("ix_MON_ApiRequests_state", "board_id", "state"),
@@ -488,9 +489,11 @@ def _events(meta: MetaData) -> Table:
         Column("run_id", id_text(), nullable=False),
         Column("batch_id", id_text()),
         Column("request_id", id_text()),
+        Column("request_pos", Integer),  # alias number inside that request
         Column("event", short_text(50), nullable=False),
         Column("level", short_text(10), nullable=False),  # info | warning
         Column("detail", long_text()),
+        Column("changes", long_text()),  # JSON list of what was detected: field, before, after
         Index("ix_MON_OrderEvents_order", "board_id", "order_key", "event_id"),
         Index("ix_MON_OrderEvents_run", "run_id"),
     )

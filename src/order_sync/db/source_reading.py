@@ -14,7 +14,20 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, column, func, literal, null, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    cast,
+    column,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy import table as table_named
 from sqlalchemy.sql import quoted_name
 
@@ -28,8 +41,10 @@ from order_sync.db.source_keys import (
 )
 from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import Mapping
+from order_sync.rules.values import key_parts
 
 CHUNK = 2_000  # rows fetched at a time
+MOST_TEXT = 4_000  # characters of a key column that are looked at
 MOST_LISTED = 50_000  # keys named in a query at most; for more, every row is read
 
 Known = tuple[str, str]  # (acknowledged source hash, order key)
@@ -72,6 +87,8 @@ class SourceReader:
         self._looked_at = list(dict.fromkeys([*key_names, *scope_names]))
         self._key = _picking(key_function(mapping), self._looked_at, key_names)
         self._scope_test = _picking(in_scope, self._looked_at, scope_names)
+        self._key_column = mapping.key[0]
+        self._narrow: ColumnElement[bool] = true()  # what a wanted row fulfils in any case
         present = [self._columns[name] for name in key_names if name in self._columns]
         self._raw_key = engine.row_text(conn, present)
         self._seed = seed(mapping, hash_seed)
@@ -162,16 +179,40 @@ class SourceReader:
 
     def find(self, keys: Collection[str]) -> Scope:
         """Look for these keys only, within the filters; nothing is hashed."""
-        return self._find(keys)
+        return self._find(keys.__contains__)
 
-    def _find(self, keys: Collection[str] | None) -> Scope:
-        """Look for these keys, None: for every key."""
+    def find_one(self, key: str, *, or_of_number: bool = False) -> Scope:
+        """Look for one key in the whole source; the database itself passes over most rows.
+
+        Args:
+            or_of_number: `key` may also be the first part alone of the keys that are meant.
+
+        Folding case and blanks never makes a digit of another character, so a row of the key has
+        the key's digits in their order. What is not found so is looked for among all rows: a
+        column that is a number may write its digits otherwise.
+        """
+
+        def is_wanted(found: str) -> bool:
+            return found == key or (or_of_number and found.startswith(f"{key}|"))
+
+        digits = [c for c in key_parts(key)[0] if c.isascii() and c.isdigit()]
+        if digits:
+            first = cast(self._columns[self._key_column], String(MOST_TEXT))
+            self._narrow = first.like(f"%{'%'.join(digits)}%")
+            scope = self._find(is_wanted)
+            if scope.keys:
+                return scope
+            self._narrow = true()
+        return self._find(is_wanted)
+
+    def _find(self, is_wanted: Callable[[str], bool] | None) -> Scope:
+        """Look for the keys that are wanted, None: for every key."""
         scope = Scope()
         for row in self._key_rows():
             if self._whole or self._scope_test(row[1:]):
                 scope.rows += 1
                 key = self._key(row[1:])
-                if keys is None or key in keys:
+                if is_wanted is None or is_wanted(key):
                     self._note(scope, key, row[0])
         if not self._whole:
             scope.doubled = self.spell(scope.keys).doubled
@@ -230,6 +271,7 @@ class SourceReader:
         if self._wanted is not None and not self._wanted:
             return iter(())
         query = select(*before, *self._columns.values()).select_from(self._table)
+        query = query.where(self._narrow)
         if self._spellings is not None:
             spellings = sorted(self._spellings)
             query = query.where(engine.one_of(self._conn, self._raw_key, spellings))
@@ -237,9 +279,8 @@ class SourceReader:
 
     def _key_rows(self) -> Iterator[Sequence[Any]]:
         """The raw key and the cells that keys and filters look at, of every row."""
-        return self._stream(
-            select(self._raw_key, *self._cells(self._looked_at)).select_from(self._table)
-        )
+        query = select(self._raw_key, *self._cells(self._looked_at)).select_from(self._table)
+        return self._stream(query.where(self._narrow))
 
     def _cells(self, names: Sequence[str]) -> list[ColumnElement[Any]]:
         """Columns of the profile; NULL where the source has none."""

@@ -83,7 +83,10 @@ class RowCargo:
         if self.rows[0].operation is Operation.MOVE:
             titles = [(row.order_key, str(row.payload["group"])) for row in self.rows]
             known.withdraw_groups(conn, tables, run.board_id, titles)
-        events.add_events(conn, tables, run, (_event(row, event, request) for row in self.rows))
+        events.add_events(
+            conn, tables, run,
+            (_event(row, event, request, at=at) for at, row in enumerate(self.rows)),
+        )  # fmt: skip
 
     def record(
         self, conn: Connection, tables: Tables, run: RunRef, request: RequestRef, verdict: Verdict
@@ -264,8 +267,12 @@ def _sentence(advice: str, message: str) -> str:
     return f"{advice} (monday.com: {message})" if message else advice
 
 
-def _event(row: StagedRow, event: Event, request: RequestRef, detail: str = "") -> OrderEvent:
-    return OrderEvent(row.order_key, event, detail, row.size_key, row.batch_id, request.request_id)
+def _event(
+    row: StagedRow, event: Event, request: RequestRef, detail: str = "", at: int | None = None
+) -> OrderEvent:
+    return OrderEvent(
+        row.order_key, event, detail, row.size_key, row.batch_id, request.request_id, at
+    )
 
 
 def _error_row(

@@ -24,6 +24,7 @@ from order_sync.rules.states import Event, RequestState
 log = structlog.get_logger()
 
 REPEATS = 10  # a document turned away so often by limits waits for a later run
+MOST_KEPT = 65_536  # bytes of an answer on record; what a proxy sends may be a page of any length
 
 
 class Sender:
@@ -160,6 +161,7 @@ class Sender:
                 "duration_ms": round(answer.duration_s * 1000, 1),
                 "cost": None if answer.complexity is None else answer.complexity.query,
                 "monday_request_id": answer.request_id or None,
+                "answer": answer.body[:MOST_KEPT] or None,
             },
         )  # fmt: skip
         verdict = Verdict(

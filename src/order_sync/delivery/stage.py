@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from order_sync.delivery.lookup import lookup_text
 from order_sync.detection import Detection
 from order_sync.rules.columns import wire_values
 from order_sync.rules.comparing import OrderAction
+from order_sync.rules.differences import differences
 from order_sync.rules.order import RefusedRow
 from order_sync.rules.states import BatchState, Biography, Operation, RowState
 from order_sync.rules.values import key_part
@@ -258,12 +260,14 @@ class _Rows:
             key = action.order.order_key
             what = action.operation.value if action.operation else "size lines"
             changed = f": {', '.join(action.columns)}" if action.columns else ""
+            differing = differences(action, self._d.mapping)
             notes.append(
                 OrderEvent(
                     key,
                     Biography.STAGED,
                     f"{action.change} {what}{changed}",
                     batch_id=self._batch_id,
+                    changes=as_json([asdict(one) for one in differing]) if differing else None,
                 )
             )
             notes += [

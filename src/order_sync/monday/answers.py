@@ -115,6 +115,7 @@ class Answer:
     served_version: str = ""  # "": the server did not say
     request_id: str = ""
     duration_s: float = 0.0
+    body: bytes = b""  # as it came, without the token should it have been echoed
 
 
 def read_answer(

@@ -168,6 +168,7 @@ class MondayClient:
             answer = read_answer(
                 response.status_code, dict(response.headers), content, aliases, is_mutation
             )
+            answer = replace(answer, body=content)
         return replace(answer, duration_s=self._clock() - began)
 
     def _without_token(self, body: bytes) -> bytes:

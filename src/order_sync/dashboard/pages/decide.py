@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from order_sync.dashboard.decisions import Offer, offers
 from order_sync.dashboard.pages.orders import OrderPage, page_of, show_order
 from order_sync.dashboard.site import Site
-from order_sync.db import biography
+from order_sync.db import order_briefs
 from order_sync.db.resolving import Choice
 from order_sync.db.schema import Tables
 from order_sync.errors import SyncError
@@ -102,7 +102,7 @@ def _asked(given: object) -> Asked:
 
 def _read(site: Site, asked: Asked) -> OrderPage | None:
     def look(conn: Connection, tables: Tables, _board: str | None) -> OrderPage | None:
-        found = biography.briefs(conn, tables, asked.board, asked.key)
+        found = order_briefs.briefs(conn, tables, asked.board, asked.key)
         exact = [brief for brief in found if brief.order_key == asked.key]
         return page_of(conn, tables, exact[0]) if exact else None
 

@@ -13,8 +13,9 @@ from starlette.responses import Response
 from order_sync.dashboard.decisions import Offer, offers
 from order_sync.dashboard.rendering import counted
 from order_sync.dashboard.site import Site
-from order_sync.db import biography
-from order_sync.db.biography import Biography, Brief, InHand, Standing
+from order_sync.db import biography, order_briefs
+from order_sync.db.biography import Biography, InHand
+from order_sync.db.order_briefs import Brief, Standing
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
 from order_sync.rules.resolutions import Resolution, what_to_do
@@ -66,8 +67,8 @@ def order(site: Site, request: Request) -> Response:
     def look(
         conn: Connection, tables: Tables, board_id: str | None
     ) -> tuple[list[Brief], OrderPage | None]:
-        boards = [b for b in (board, board_id) if b][:1] or biography.boards(conn, tables)
-        found = [b for one in boards for b in biography.briefs(conn, tables, one, key)]
+        boards = [b for b in (board, board_id) if b][:1] or order_briefs.boards(conn, tables)
+        found = [b for one in boards for b in order_briefs.briefs(conn, tables, one, key)]
         exact = [brief for brief in found if brief.order_key == key] or found
         if len(exact) != 1:
             return found, None
@@ -159,14 +160,14 @@ def _search(
 ) -> list[Brief]:
     key = parse_key(text)
     found: list[Brief] = []
-    for board in [board_id] if board_id else biography.boards(conn, tables):
-        exact = biography.briefs(conn, tables, board, key)
-        keys = [] if exact else biography.near_keys(conn, tables, board, key, NEAR)
-        keys += biography.keys_by_value(conn, tables, board, fields, text, NEAR)
+    for board in [board_id] if board_id else order_briefs.boards(conn, tables):
+        exact = order_briefs.briefs(conn, tables, board, key)
+        keys = [] if exact else order_briefs.near_keys(conn, tables, board, key, NEAR)
+        keys += order_briefs.keys_by_value(conn, tables, board, fields, text, NEAR)
         known = {brief.order_key for brief in exact}
         found += exact
         for near in dict.fromkeys(keys):
             if near not in known:
-                found += [b for b in biography.briefs(conn, tables, board, near)
+                found += [b for b in order_briefs.briefs(conn, tables, board, near)
                           if b.order_key == near]  # fmt: skip
     return found[: 4 * NEAR]
