@@ -9,6 +9,7 @@ import pytest
 
 from order_sync.sandbox.board_files import template_names
 from tests.dashboard.conftest import GOOD, HOSTILE, NEGATIVE, UNKNOWN, new_world, pages_of
+from tests.runs.world import order
 
 
 def key_of(number: str) -> str:
@@ -28,6 +29,7 @@ def run_id(world):
 def addresses(run_id):
     return ["/", "/runs", f"/runs/{run_id}", "/errors", "/errors?by=customer", "/errors?by=column",
             f"/orders?key={quote(key_of(UNKNOWN))}", "/orders?key=gre-4", "/search?q=gre-4",
+            "/orders?key=gre-4&source=now", f"/orders?key={quote(key_of(UNKNOWN))}&source=now",
             f"/search?q={quote(HOSTILE)}"]  # fmt: skip
 
 
@@ -68,8 +70,6 @@ def test_the_chart_of_calls_is_told_by_a_table_too(pages, world):
 
 
 def test_a_complete_run_makes_the_board_equal(own_world):
-    from tests.runs.world import order
-
     own_world.has_orders(order(GOOD))
     assert own_world.sync().exit_code == 0
     with pages_of(own_world) as pages:
@@ -101,11 +101,48 @@ def test_an_order_shows_where_each_part_stands(pages):
     assert "/orders/decide" not in refused
 
 
+def test_an_order_shows_what_changed_and_what_was_sent(own_world):
+    own_world.has_orders(order(GOOD, CUSTOMER_PRICE="99", M=None))
+    assert own_world.sync().exit_code == 0
+    with pages_of(own_world) as pages:
+        text = order_page(pages, GOOD)
+    assert re.findall(r"<li>([^<]+) <del>([^<]+)</del> → <ins>([^<]+)</ins>", text) == [
+        ("CUSTOMER PRICE", "28.86", "99"), ("M · Order Qty", "3", "0"),
+    ]  # fmt: skip
+    assert "&#34;name&#34;: &#34;M01Y09 DEAN BLUE GRE-1&#34;" in text
+    assert re.search(r"&#34;data&#34;: {\s+&#34;id&#34;", text)
+
+
+def test_the_source_row_is_looked_at_when_somebody_asks_for_it(own_world):
+    address = f"/orders?key={quote(key_of(GOOD))}"
+    own_world.has_orders(order(GOOD, CUSTOMER_PRICE="99"))
+    with pages_of(own_world) as pages:
+        unasked, asked = (pages.text(f"{address}{more}") for more in ("", "&source=now"))
+        assert "source=now" in unasked
+        assert "As the board" not in unasked
+        assert re.search(r"CUSTOMER PRICE</th><td[^>]*>28.86</td><td[^>]*>99</td>", asked)
+        own_world.has_orders(order("GRE-9"))
+        assert "has no row with this key" in pages.text(f"{address}&source=now")
+        own_world.execute("DROP TABLE ORDERS_UNIFIED")
+        assert "The source cannot be asked" in pages.text(f"{address}&source=now")
+
+
 @pytest.mark.parametrize(
     "asked", [GOOD, GOOD.lower(), f"{GOOD}|M01Y09|Dean Blue", "gre-", "PO-77", "m01y09"]
 )
 def test_a_search_finds_numbers_keys_orders_and_styles(pages, asked):
     assert "/orders?key=gre-" in pages.text(f"/search?q={quote(asked)}")
+
+
+def test_items_are_links_where_the_address_of_the_account_is_set(own_world):
+    ((item,),) = own_world.query(
+        "SELECT \"Item ID\" FROM MON_CustMasterSchedule WHERE order_key LIKE 'gre-1|%'"
+    )
+    address = f"https://acme.monday.com/boards/{own_world.board.id}/pulses/{item}"
+    own_world.extra["ORDER_SYNC_MONDAY__WEB_URL"] = "https://acme.monday.com"
+    with pages_of(own_world) as pages:
+        for page in (order_page(pages, GOOD), pages.text("/search?q=gre-1")):
+            assert f'<a href="{address}" rel="noreferrer">' in page
 
 
 def test_a_search_for_nothing_finds_nothing(pages):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib import resources
 
 from starlette.applications import Starlette
@@ -26,6 +27,7 @@ from order_sync.db.schema import build_tables
 from order_sync.errors import SyncError
 from order_sync.rules.mapping import Mapping
 from order_sync.settings import Settings
+from order_sync.source_now import look
 
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -63,6 +65,8 @@ def create_app(
         renderer,
         access,
         decider(settings.database.url, tables, mapping),
+        mapping,
+        partial(look, settings.source, mapping),
         tuple(column.field for column in mapping.columns if column.source in by_value),
     )
     routes: list[BaseRoute] = [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from order_sync.board_links import item_url
 from order_sync.dashboard.access import Access
 
 _POLICY = (
@@ -44,10 +47,13 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(environment=environment, board=board, web_url=web_url)
-        self._templates.filters.update(
-            counted=counted, grouped=grouped, utc=utc, duration=duration, since=since
+        self._templates.globals.update(
+            environment=environment, board=board, item_url=partial(item_url, web_url)
         )
+        self._templates.filters.update(
+            counted=counted, grouped=grouped, utc=utc, duration=duration, since=since,
+            as_text=as_text,
+        )  # fmt: skip
 
     def page(self, request: Request, template: str, status: int = 200, **content: Any) -> Response:
         html = self._templates.get_template(template).render(
@@ -79,6 +85,11 @@ def counted(number: int, thing: str) -> str:
 
 def grouped(number: float | None) -> str:
     return "" if number is None else f"{number:,}"
+
+
+def as_text(value: object) -> str:
+    """JSON, laid out for people."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def utc(at: datetime | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:

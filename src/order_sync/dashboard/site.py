@@ -12,6 +12,12 @@ from order_sync.dashboard.access import Access
 from order_sync.dashboard.decisions import Decide, form_key
 from order_sync.dashboard.rendering import Renderer
 from order_sync.dashboard.tables_reader import TablesReader
+from order_sync.rules.comparing import KnownOrder
+from order_sync.rules.mapping import Mapping
+from order_sync.source_now import SourceNow
+
+# (order key, what the board is known to hold of it) -> the source rows as they are now
+LookAtSource = Callable[[str, KnownOrder | None], SourceNow]
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,8 @@ class Site:
     renderer: Renderer
     access: Access
     decide: Decide
+    mapping: Mapping
+    look_at_source: LookAtSource
     searched: tuple[str, ...] = ()  # columns of MON_* a search looks into, beside the key
 
     @property

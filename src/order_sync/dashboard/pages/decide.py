@@ -104,7 +104,7 @@ def _read(site: Site, asked: Asked) -> OrderPage | None:
     def look(conn: Connection, tables: Tables, _board: str | None) -> OrderPage | None:
         found = order_briefs.briefs(conn, tables, asked.board, asked.key)
         exact = [brief for brief in found if brief.order_key == asked.key]
-        return page_of(conn, tables, exact[0]) if exact else None
+        return page_of(conn, tables, exact[0], site.mapping) if exact else None
 
     return site.reader.read(look)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,14 +13,18 @@ from starlette.responses import Response
 from order_sync.dashboard.decisions import Offer, offers
 from order_sync.dashboard.rendering import counted
 from order_sync.dashboard.site import Site
-from order_sync.db import biography, order_briefs
+from order_sync.db import order_briefs
 from order_sync.db.biography import Biography, InHand
 from order_sync.db.order_briefs import Brief, Standing
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
+from order_sync.order_story import Moment, order_story, parts
+from order_sync.rules.comparing import KnownOrder
+from order_sync.rules.mapping import Mapping
 from order_sync.rules.resolutions import Resolution, what_to_do
 from order_sync.rules.states import IN_DOUBT, RowState
 from order_sync.rules.values import key_part, key_parts, parse_key
+from order_sync.source_now import SourceNow
 
 EVENTS = 200  # and requests; the newest
 NEAR = 20  # keys that are offered when none fits
@@ -49,9 +53,12 @@ class Node:
 @dataclass(frozen=True)
 class OrderPage:
     story: Biography
+    known: KnownOrder | None  # what the board is known to hold
+    moments: list[Moment]
     item_state: tuple[str, str]
     nodes: list[Node]
     offers: list[Offer]
+    source: SourceNow | None = None  # None: nobody has asked for it
 
 
 def order(site: Site, request: Request) -> Response:
@@ -72,7 +79,7 @@ def order(site: Site, request: Request) -> Response:
         exact = [brief for brief in found if brief.order_key == key] or found
         if len(exact) != 1:
             return found, None
-        return found, page_of(conn, tables, exact[0])
+        return found, page_of(conn, tables, exact[0], site.mapping)
 
     found, shown = site.reader.read(look)
     if not found:
@@ -82,6 +89,10 @@ def order(site: Site, request: Request) -> Response:
         )  # fmt: skip
     if shown is None:
         return site.renderer.page(request, "found.html", found=found, asked=text, words=WORDS)
+    if request.query_params.get("source") == "now":
+        # A look at every key of the source takes longer than a page may: it has to be asked for.
+        now = site.look_at_source(shown.story.brief.order_key, shown.known)
+        shown = replace(shown, source=now)
     return show_order(site, request, shown, said=_done(request))
 
 
@@ -99,13 +110,16 @@ def show_order(
     """The page of one order; `said` tells what was just done, `problem` what was not."""
     return site.renderer.page(
         request, "order.html", 409 if problem else 200, shown=shown, words=WORDS,
-        what_to_do=what_to_do, said=said, problem=problem, form_key=site.form_key,
+        what_to_do=what_to_do, parts=parts, said=said, problem=problem, form_key=site.form_key,
     )  # fmt: skip
 
 
-def page_of(conn: Connection, tables: Tables, brief: Brief) -> OrderPage:
-    story = biography.biography(conn, tables, brief, EVENTS)
-    return OrderPage(story, _item_state(story), _nodes(story), offers(story))
+def page_of(conn: Connection, tables: Tables, brief: Brief, mapping: Mapping) -> OrderPage:
+    whole = order_story(conn, tables, mapping, brief, EVENTS)
+    story = whole.told
+    return OrderPage(
+        story, whole.known, whole.moments, _item_state(story), _nodes(story), offers(story)
+    )
 
 
 def _item_state(story: Biography) -> tuple[str, str]:
