@@ -87,11 +87,47 @@ class StagedRows:
 
 
 @dataclass(frozen=True)
+class RefusedWith:
+    """Refusals with one code."""
+
+    code: str
+    rows: int
+    open: int  # of them not closed yet
+    to_do: str  # about that code
+
+
+@dataclass(frozen=True)
+class WarnedOf:
+    """Warnings with one code."""
+
+    code: str
+    times: int
+    meaning: str  # of that code
+
+
+@dataclass(frozen=True)
+class ToldItem:
+    """An order line of a batch."""
+
+    order_key: str
+    operation: str
+    state: str
+    item_id: str | None  # null: the board is not known to have it
+    url: str | None  # of the item; null: no item, or monday.web_url is not set
+
+
+@dataclass(frozen=True)
 class BatchDocument:
     """One batch."""
 
     batch: BatchSummary
+    profile: str  # of its run
+    is_of_this_profile: bool  # false: its rows are in tables of that profile, and not told here
+    board_url: str | None  # null: monday.web_url is not set
     rows: list[StagedRows]
+    items: list[ToldItem]  # the first ones, as many as --limit says
+    refusals: list[RefusedWith]
+    warnings: list[WarnedOf]
 
 
 @dataclass(frozen=True)
@@ -99,6 +135,9 @@ class RunsDocument:
     """The latest runs."""
 
     runs: list[RunSummary]  # newest first
+    # Of runs that have not ended: when each last sent a request. One that was killed stays
+    # RUNNING until the next run of its board finds it DIED.
+    last_calls: dict[str, datetime]
 
 
 @dataclass(frozen=True)
@@ -106,10 +145,15 @@ class RunDocument:
     """One run."""
 
     run: dict[str, Any]  # its row of MON_SyncRuns
+    is_of_this_profile: bool  # false: its rows are in tables of another, and not told here
+    board_url: str | None  # null: monday.web_url is not set
+    last_call_at: datetime | None  # null: it sent no request
     bands: dict[str, int]  # done, waiting, in doubt, refused -> staged rows
     customers: list[CustomerRows]
     calls: list[CallsOfKind]
     batches: list[BatchSummary]
+    refusals: list[RefusedWith]  # those that no later run has seen again
+    warnings: list[WarnedOf]
 
 
 @dataclass(frozen=True)
