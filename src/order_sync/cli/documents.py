@@ -62,6 +62,7 @@ class StatusDocument:
     """Where everything stands."""
 
     board_id: str | None  # null: none is set, and all boards are told
+    board_url: str | None  # null: no board, or monday.web_url is not set
     runs: list[RunSummary]  # the latest, newest first
     on_board: list[OnBoard]
     staged: list[StagedCount]
@@ -157,12 +158,20 @@ class RunDocument:
 
 
 @dataclass(frozen=True)
+class ListedError(ErrorSummary):
+    """One refused row with its item."""
+
+    item_id: str | None  # of the order line; null: the board is not known to have it
+    url: str | None  # of the item; null: no item, or monday.web_url is not set
+
+
+@dataclass(frozen=True)
 class ErrorsDocument:
     """Refused rows."""
 
     group_by: GroupBy
     groups: list[ErrorGroup]  # most rows first
-    errors: list[ErrorSummary]  # as many as --limit says
+    errors: list[ListedError]  # as many as --limit says
     total: int  # rows there are
 
 
@@ -182,11 +191,26 @@ class ShownError:
 
 
 @dataclass(frozen=True)
+class LinkedError(ShownError):
+    """Everything about one refusal, with its item."""
+
+    item_id: str | None  # of the order line; null: the board is not known to have it
+    url: str | None  # of the item; null: no item, or monday.web_url is not set
+
+
+@dataclass(frozen=True)
 class OrderErrorsDocument:
     """Every refusal of an order."""
 
     key: str  # as it was understood
-    errors: list[ShownError]
+    errors: list[LinkedError]
+
+
+@dataclass(frozen=True)
+class LinkedOrder(ResolvedOrder):
+    """What a decision means for one order line, with its item."""
+
+    url: str | None = None  # of the item; null: no item, or monday.web_url is not set
 
 
 @dataclass(frozen=True)
@@ -196,7 +220,7 @@ class ResolvedDocument:
     resolution: Resolution
     by: str
     note: str
-    orders: list[ResolvedOrder]
+    orders: list[LinkedOrder]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, s
 from order_sync.db import engine
 from order_sync.db.conditions import begins_with
 from order_sync.db.schema import Tables
-from order_sync.db.staging import Unit
+from order_sync.db.staging import Unit, chunks
 from order_sync.rules.resolutions import GroupBy, what_to_do
 from order_sync.rules.states import IN_DOUBT, RowState, RunState
 from order_sync.rules.values import key_parts
@@ -382,6 +382,28 @@ def errors_of_order(
             )
             for row in conn.execute(query)
         ]
+    return found
+
+
+def item_ids(
+    conn: Connection, tables: Tables, refused: Iterable[ErrorSummary]
+) -> dict[tuple[str, str], str]:
+    """(board, order key) -> item id, of refused rows whose order the board is known to have."""
+    p = tables.production
+    if not exists(conn, p):
+        return {}
+    found: dict[tuple[str, str], str] = {}
+    keys: dict[str, set[str]] = {}
+    for error in refused:
+        keys.setdefault(error.board_id, set()).add(error.order_key)
+    for board_id, some in keys.items():
+        for chunk in chunks(sorted(some)):
+            rows = conn.execute(
+                select(p.c.order_key, p.c["Item ID"]).where(
+                    p.c.board_id == board_id, p.c.order_key.in_(chunk)
+                )
+            )
+            found |= {(board_id, key): item_id for key, item_id in rows}
     return found
 
 
