@@ -16,6 +16,7 @@ from datetime import timedelta
 
 import structlog
 
+from order_sync.board_links import item_url
 from order_sync.board_run import hold_board, read_call, recover, stopped_by_signals
 from order_sync.config import Settings
 from order_sync.connection import connected, open_board
@@ -55,6 +56,7 @@ class BoardRow:
     name: str
     order_key: str = ""
     why: str = ""
+    url: str | None = None  # of its page; None: monday.web_url is not set
 
 
 @dataclass
@@ -264,7 +266,7 @@ class _Adoption:
             for key in mine:
                 rows.setdefault(key, []).append(item)
             if not mine and known_as is None and self.filters.is_empty:
-                self.report.unmatched.append(BoardRow(item.id, item.name))
+                self.report.unmatched.append(self._row(item.id, item.name))
         fits = Counter(item.id for hits in rows.values() for item in hits)
         self.report.in_doubt = len(orders.keys() & in_doubt)
         for key, hits in rows.items():
@@ -280,7 +282,11 @@ class _Adoption:
                 yield orders[key], hits[0]
 
     def _note_twice(self, key: str, hits: Iterable[FoundRow], why: str) -> None:
-        self.report.twice += [BoardRow(hit.id, hit.name, key, why) for hit in hits]
+        self.report.twice += [self._row(hit.id, hit.name, key, why) for hit in hits]
+
+    def _row(self, item_id: str, name: str, key: str = "", why: str = "") -> BoardRow:
+        url = item_url(self.settings.monday.web_url, self.run.board_id, item_id)
+        return BoardRow(item_id, name, key, why, url)
 
     def _adopted(
         self, d: Delivery, order: OrderLine, item: FoundRow, below: dict[str, list[FoundRow]]
@@ -335,7 +341,7 @@ class _Adoption:
         """Known orders whose item the board does not show."""
         there = {item.id for item in items}
         self.report.missing = [
-            BoardRow(item_id, "", key, "known, and not on the board")
+            self._row(item_id, "", key, "known, and not on the board")
             for key, item_id in sorted(ids.items())
             if item_id not in there
         ]

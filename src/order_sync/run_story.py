@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from order_sync.db import engine, monitoring
-from order_sync.db.monitoring import Call
+from order_sync.db import engine, monitoring, reports
+from order_sync.db.monitoring import Call, CodeCount
 from order_sync.db.reports import BatchSummary
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
@@ -58,6 +58,9 @@ class RunStory:
     bands: dict[str, int]  # band -> rows, of all customers
     batches: list[BatchSummary]
     kinds: list[CallsOfKind]
+    refusals: list[CodeCount]  # those that it was the last to see
+    warnings: list[CodeCount]
+    last_call_at: datetime | None  # None: it sent no request
 
     @property
     def seconds(self) -> float:
@@ -70,6 +73,7 @@ def run_story(conn: Connection, tables: Tables, run_id: str) -> RunStory | None:
     if row is None:
         return None
     staged = monitoring.rows_of_run(conn, tables, run_id)
+    refusals, warnings = monitoring.codes_of_run(conn, tables, run_id)
     return RunStory(
         now=engine.now(conn),
         row=row,
@@ -77,6 +81,9 @@ def run_story(conn: Connection, tables: Tables, run_id: str) -> RunStory | None:
         bands=_bands(staged),
         batches=monitoring.batches_of_run(conn, tables, run_id),
         kinds=_by_kind(monitoring.calls(conn, tables, run_id=run_id)),
+        refusals=refusals,
+        warnings=warnings,
+        last_call_at=reports.last_calls(conn, tables, [run_id]).get(run_id),
     )
 
 

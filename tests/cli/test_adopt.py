@@ -32,7 +32,17 @@ def test_the_document_carries_every_row(run, filled):
     assert ended.exit_code == told["exit_code"] == 0
     assert (told["items_read"], told["refreshed"], told["as_wanted"]) == (26, 1, 1)
     assert len(told["unmatched"]) == 25
-    assert set(told["unmatched"][0]) == {"item_id", "name", "order_key", "why"}
+    assert {row["url"] for row in told["unmatched"]} == {None}
+
+
+def test_items_are_links_where_the_account_is_known(run, filled, monkeypatch):
+    monkeypatch.setenv("ORDER_SYNC_MONDAY__WEB_URL", "https://company.monday.com")
+    row = run("adopt", "--output", "json").document["unmatched"][0]
+    address = f"https://company.monday.com/boards/{filled.id}/pulses/{row['item_id']}"
+    assert row["url"] == address
+    assert "\x1b" not in run("adopt").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert f";{address}\x1b\\{row['item_id']}\x1b]8;;\x1b\\" in run("adopt").out
 
 
 def test_items_a_person_has_to_look_at_end_with_exit_3(run, filled):

@@ -256,6 +256,26 @@ def test_what_is_forgotten_is_told(run, refuse, write, tables):
     assert "next: order-sync sync" in shown
 
 
+def test_refused_orders_lead_to_their_items_where_the_account_is_known(
+    run, refuse, write, tables, listed, monkeypatch
+):
+    item = FoundItem(KEY, "77", "N", "G", "g", "JOHNNIE O")
+    write(lambda conn, run: adopt(conn, tables, run, "9", [item]))
+    refuse(item_name="N")
+    refuse(OTHER)
+    assert [(e["item_id"], e["url"]) for e in listed()["errors"]] == [("77", None), (None, None)]
+    monkeypatch.setenv("ORDER_SYNC_MONDAY__WEB_URL", "https://company.monday.com")
+    address = f"https://company.monday.com/boards/{BOARD}/pulses/77"
+    assert [e["url"] for e in listed()["errors"]] == [address, None]
+    (told,) = run("errors", "show", KEY, "-o", "json").document["errors"]
+    assert (told["item_id"], told["url"]) == ("77", address)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for words in (["list"], ["show", KEY]):
+        shown = run("errors", *words).out
+        assert shown.count(address) == 1
+    assert address in run("errors", "resolve", KEY, "--as", "recreate").out
+
+
 def test_a_decision_is_among_the_last_runs(run, refuse):
     refuse()
     run("errors", "resolve", KEY, "--as", "retry")

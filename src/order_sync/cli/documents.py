@@ -65,6 +65,7 @@ class StatusDocument:
     """Where everything stands."""
 
     board_id: str | None  # null: none is set, and all boards are told
+    board_url: str | None  # null: no board, or monday.web_url is not set
     runs: list[RunSummary]  # the latest, newest first
     on_board: list[OnBoard]
     staged: list[StagedCount]
@@ -90,11 +91,47 @@ class StagedRows:
 
 
 @dataclass(frozen=True)
+class RefusedWith:
+    """Refusals with one code."""
+
+    code: str
+    rows: int
+    open: int  # of them not closed yet
+    to_do: str  # about that code
+
+
+@dataclass(frozen=True)
+class WarnedOf:
+    """Warnings with one code."""
+
+    code: str
+    times: int
+    meaning: str  # of that code
+
+
+@dataclass(frozen=True)
+class ToldItem:
+    """An order line of a batch."""
+
+    order_key: str
+    operation: str
+    state: str
+    item_id: str | None  # null: the board is not known to have it
+    url: str | None  # of the item; null: no item, or monday.web_url is not set
+
+
+@dataclass(frozen=True)
 class BatchDocument:
     """One batch."""
 
     batch: BatchSummary
+    profile: str  # of its run
+    is_of_this_profile: bool  # false: its rows are in tables of that profile, and not told here
+    board_url: str | None  # null: monday.web_url is not set
     rows: list[StagedRows]
+    items: list[ToldItem]  # the first ones, as many as --limit says
+    refusals: list[RefusedWith]
+    warnings: list[WarnedOf]
 
 
 @dataclass(frozen=True)
@@ -102,6 +139,9 @@ class RunsDocument:
     """The latest runs."""
 
     runs: list[RunSummary]  # newest first
+    # Of runs that have not ended: when each last sent a request. One that was killed stays
+    # RUNNING until the next run of its board finds it DIED.
+    last_calls: dict[str, datetime]
 
 
 @dataclass(frozen=True)
@@ -109,10 +149,23 @@ class RunDocument:
     """One run."""
 
     run: dict[str, Any]  # its row of MON_SyncRuns
+    is_of_this_profile: bool  # false: its rows are in tables of another, and not told here
+    board_url: str | None  # null: monday.web_url is not set
+    last_call_at: datetime | None  # null: it sent no request
     bands: dict[str, int]  # done, waiting, in doubt, refused -> staged rows
     customers: list[CustomerRows]
     calls: list[CallsOfKind]
     batches: list[BatchSummary]
+    refusals: list[RefusedWith]  # those that no later run has seen again
+    warnings: list[WarnedOf]
+
+
+@dataclass(frozen=True)
+class ListedError(ErrorSummary):
+    """One refused row with its item."""
+
+    item_id: str | None  # of the order line; null: the board is not known to have it
+    url: str | None  # of the item; null: no item, or monday.web_url is not set
 
 
 @dataclass(frozen=True)
@@ -121,7 +174,7 @@ class ErrorsDocument:
 
     group_by: GroupBy
     groups: list[ErrorGroup]  # most rows first
-    errors: list[ErrorSummary]  # as many as --limit says
+    errors: list[ListedError]  # as many as --limit says
     total: int  # rows there are
 
 
@@ -141,11 +194,26 @@ class ShownError:
 
 
 @dataclass(frozen=True)
+class LinkedError(ShownError):
+    """Everything about one refusal, with its item."""
+
+    item_id: str | None  # of the order line; null: the board is not known to have it
+    url: str | None  # of the item; null: no item, or monday.web_url is not set
+
+
+@dataclass(frozen=True)
 class OrderErrorsDocument:
     """Every refusal of an order."""
 
     key: str  # as it was understood
-    errors: list[ShownError]
+    errors: list[LinkedError]
+
+
+@dataclass(frozen=True)
+class LinkedOrder(ResolvedOrder):
+    """What a decision means for one order line, with its item."""
+
+    url: str | None = None  # of the item; null: no item, or monday.web_url is not set
 
 
 @dataclass(frozen=True)
@@ -155,7 +223,7 @@ class ResolvedDocument:
     resolution: Resolution
     by: str
     note: str
-    orders: list[ResolvedOrder]
+    orders: list[LinkedOrder]
 
 
 @dataclass(frozen=True)

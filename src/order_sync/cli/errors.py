@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import getpass
 from contextlib import closing
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from order_sync.board_links import item_url
 from order_sync.cli.command import command
 from order_sync.cli.looking import read_tables
 from order_sync.cli.output import from_json_text
@@ -21,8 +21,14 @@ from order_sync.rules.resolutions import GroupBy, Resolution
 from order_sync.rules.values import key_part, one_line, parse_key, size_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+    from order_sync.cli.documents import LinkedError, ListedError
     from order_sync.db.reports import ErrorDetail, ErrorSummary
     from order_sync.db.resolving import Choice, ResolvedOrder
+    from order_sync.db.schema import Tables
 
 SHOWN_TO_PEOPLE = 50  # rows of a list, unless more are asked for
 _LONGEST_NAME = 255  # characters of `resolved_by`
@@ -70,35 +76,52 @@ def errors_list(
     filters = Filters(customer=customer)
     _require_filled(code=code)
     board_id = session.settings.monday.board_id
-    found: list[ErrorSummary] = read_tables(
-        session,
-        lambda conn, t: reports.errors(conn, t, board_id=board_id, code=code, resolved_too=every),
-    )
-    if customer is not None:
-        names = filters.customer_keys(session.profile)
-        found = [error for error in found if key_part(error.customer) in names]
+    names = None if customer is None else filters.customer_keys(session.profile)
+    listed = limit if session.json else limit or SHOWN_TO_PEOPLE
+
+    def look(conn: Connection, tables: Tables) -> tuple[list[ErrorSummary], list[ListedError]]:
+        found = reports.errors(conn, tables, board_id=board_id, code=code, resolved_too=every)
+        found = [e for e in found if names is None or key_part(e.customer) in names]
+        item_ids = reports.item_ids(conn, tables, found[:listed])
+        return found, [_listed(session, error, item_ids) for error in found[:listed]]
+
+    found, shown = read_tables(session, look)
     groups = reports.group_errors(found, group_by)
-    document = ErrorsDocument(group_by, groups, errors=found[:limit], total=len(found))
-    shown = found[: limit or SHOWN_TO_PEOPLE]
+    document = ErrorsDocument(group_by, groups, errors=shown, total=len(found))
     session.result(document, *error_list_parts(groups, shown, len(found), group_by))
+
+
+def _listed(
+    session: Session, error: ErrorSummary, item_ids: Mapping[tuple[str, str], str]
+) -> ListedError:
+    from order_sync.cli.documents import ListedError
+
+    item_id = item_ids.get((error.board_id, error.order_key))
+    url = item_url(session.settings.monday.web_url, error.board_id, item_id)
+    return ListedError(**vars(error), item_id=item_id, url=url)
 
 
 def errors_show(session: Session, key: Key) -> None:
     """Everything about one order's refusals, with its source row and what can be decided."""
+    from order_sync.cli.documents import LinkedError, OrderErrorsDocument
     from order_sync.cli.show_errors import error_parts
     from order_sync.db import reports
 
     Filters(key=key)
-    board_id = session.settings.monday.board_id
-    found: list[ErrorDetail] = read_tables(
-        session,
-        lambda conn, t: reports.errors_of_order(conn, t, parse_key(key), board_id=board_id),
-    )
-    documents = [
-        asdict(e) | {"payload": from_json_text(e.payload), "original": from_json_text(e.original)}
-        for e in found
-    ]
-    session.result({"key": parse_key(key), "errors": documents}, *error_parts(key, found))
+    settings = session.settings.monday
+
+    def look(conn: Connection, tables: Tables) -> list[LinkedError]:
+        found = reports.errors_of_order(conn, tables, parse_key(key), board_id=settings.board_id)
+        item_ids = reports.item_ids(conn, tables, (error.summary for error in found))
+        return [linked(e, item_ids.get((e.summary.board_id, e.summary.order_key))) for e in found]
+
+    def linked(error: ErrorDetail, item_id: str | None) -> LinkedError:
+        parsed = {name: from_json_text(getattr(error, name)) for name in ("payload", "original")}
+        url = item_url(settings.web_url, error.summary.board_id, item_id)
+        return LinkedError(**{**vars(error), **parsed}, item_id=item_id, url=url)
+
+    found = read_tables(session, look)
+    session.result(OrderErrorsDocument(parse_key(key), found), *error_parts(key, found))
 
 
 def errors_resolve(
@@ -125,7 +148,7 @@ def errors_resolve(
     ] = None,
 ) -> int:  # fmt: skip
     """Decide about refused orders that wait for a person."""
-    from order_sync.cli.documents import ResolvedDocument
+    from order_sync.cli.documents import LinkedOrder, ResolvedDocument
     from order_sync.cli.show_errors import resolved_parts
     from order_sync.db import resolving
     from order_sync.db.engine import Database, board_lock
@@ -154,8 +177,12 @@ def errors_resolve(
         done = database.run(
             lambda conn: resolving.resolve(conn, tables, session.profile, board_id, choice, keys)
         )
-    document = ResolvedDocument(as_, by=choice.by, note=choice.note, orders=done)
-    session.result(document, *resolved_parts(choice, done))
+    web_url = session.settings.monday.web_url
+    orders = [
+        LinkedOrder(**vars(one), url=item_url(web_url, board_id, one.item_id)) for one in done
+    ]
+    document = ResolvedDocument(as_, by=choice.by, note=choice.note, orders=orders)
+    session.result(document, *resolved_parts(choice, orders))
     return 0
 
 

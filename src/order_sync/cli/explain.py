@@ -93,7 +93,7 @@ def explain(
         ],
     }
     if len(found) > 1:
-        session.result(document, *brief_parts(wanted, found))
+        session.result(document, *brief_parts(wanted, found, web_url))
     else:
         session.result(document, *story_parts(stories[0], sources[0], web_url, full=full))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from order_sync.board_links import board_url
 from order_sync.cli.command import command
 from order_sync.cli.session import Session
 
@@ -70,6 +71,7 @@ def status(session: Session) -> None:
     runs, on_board, staged, errors = read_tables(session, read)
     document = StatusDocument(
         board_id=board_id,
+        board_url=board_url(session.settings.monday.web_url, board_id),
         runs=runs,
         on_board=on_board,
         staged=staged,

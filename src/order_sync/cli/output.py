@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 SCHEMA_VERSION = 1  # of every JSON document; grows when a name in one changes its meaning
 _PIPE_WIDTH = 200  # columns of a table nobody's window bounds
@@ -101,6 +102,24 @@ def safe(value: object) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
+@dataclass(frozen=True)
+class Linked:
+    """A text for people that leads to a page, where their terminal can follow links."""
+
+    text: object
+    url: str | None  # None: only the text
+
+
+def linked(value: Linked) -> Text:
+    """`value` for a line or a cell; without a terminal nothing but its text is printed."""
+    from rich.style import Style
+    from rich.text import Text
+
+    # What is not printable would steer the terminal.
+    leads = value.url is not None and value.url.isprintable()
+    return Text(safe(value.text), style=Style(link=value.url) if leads else "")
+
+
 def number(value: int | None) -> str:
     """A count for a table: thousands separated, nothing for none."""
     return f"{value:,}" if value else "" if value is None else "·"
@@ -146,15 +165,19 @@ def table(
         )
     for row in rows:
         cells = zip(headers, row, strict=True)
-        made.add_row(*(Text(_cell(value, whole=header == fold)) for header, value in cells))
+        made.add_row(*(_cell(value, whole=header == fold) for header, value in cells))
     if total is not None:
         made.add_section()
-        made.add_row(*(Text(_cell(value, whole=True)) for value in total), style="bold")
+        made.add_row(*(_cell(value, whole=True) for value in total), style="bold")
     return made
 
 
-def _cell(value: object, *, whole: bool) -> str:
+def _cell(value: object, *, whole: bool) -> Text:
+    from rich.text import Text
+
+    if isinstance(value, Linked):
+        return linked(value)
     if isinstance(value, int):
-        return number(value)
+        return Text(number(value))
     text = safe(value)
-    return text if whole or len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+    return Text(text if whole or len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…")

@@ -82,6 +82,8 @@ def meanings(kind: type) -> dict[str, str]:
     A field is explained behind itself, or in the lines above it. Without the source: nothing.
     """
     found: dict[str, str] = {}
+    for base in kind.__bases__:
+        found |= meanings(base)
     above: list[str] = []
     for line in _source(kind):
         if alone := re.match(r"    # (.*)", line):
@@ -103,7 +105,7 @@ def _in_json(meaning: str) -> str:
 def _source(kind: type) -> list[str]:
     try:
         return inspect.getsource(kind).splitlines()
-    except OSError:
+    except (OSError, TypeError):  # it came without its source, or is part of Python
         return []
 
 

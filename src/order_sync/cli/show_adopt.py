@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from order_sync.cli.output import safe, table
+from order_sync.cli.output import Linked, safe, table
 from order_sync.cli.show_runs import counted, line, names
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _listed(heading: str, rows: Sequence[BoardRow]) -> Iterator[RenderableType]:
         return
     yield table(
         ["Item", "Name", "Order key", heading],
-        ([r.item_id, r.name, r.order_key, r.why] for r in rows[:_FEW]),
+        ([Linked(r.item_id, r.url), r.name, r.order_key, r.why] for r in rows[:_FEW]),
         fold="Name",
     )
     if len(rows) > _FEW:

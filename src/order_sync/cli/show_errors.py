@@ -5,18 +5,20 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from order_sync.cli.output import from_json_text, local_time, safe, table
+from order_sync.cli.output import Linked, linked, local_time, safe, table
 from order_sync.cli.show_runs import counted
 from order_sync.cli.show_state import line
-from order_sync.db.reports import ErrorDetail, ErrorGroup, ErrorSummary
+from order_sync.db.reports import ErrorGroup, ErrorSummary
 from order_sync.db.resolving import Choice, ResolvedOrder
 from order_sync.rules.resolutions import STANDING, GroupBy, Resolution, fitting, what_to_do
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from order_sync.cli.documents import LinkedError, LinkedOrder, ListedError
 
 _LONGEST_VALUE = 80  # characters, where the whole value stands elsewhere
 
@@ -32,7 +34,7 @@ _MEANS = {
 
 
 def error_list_parts(
-    groups: Sequence[ErrorGroup], errors: Sequence[ErrorSummary], total: int, by: GroupBy
+    groups: Sequence[ErrorGroup], errors: Sequence[ListedError], total: int, by: GroupBy
 ) -> Iterator[RenderableType]:
     """How many rows have something in common; then the rows, each with what to do.
 
@@ -47,9 +49,9 @@ def error_list_parts(
         return
     yield _groups(groups, by)
     for error in errors:
-        yield Text.assemble(
-            (_order(error), "bold"), f"  {error.code}{_closed(error)}", no_wrap=True
-        )
+        order = linked(Linked(_order(error), error.url))
+        order.stylize("bold")
+        yield Text.assemble(order, f"  {error.code}{_closed(error)}", no_wrap=True)
         yield Padding(Text(safe(error.message)), (0, 0, 0, 4))
     if total > len(errors):
         yield line(f"… and {total - len(errors):,} more; add --limit {total} to see all")
@@ -96,8 +98,10 @@ def _closed(error: ErrorSummary) -> str:
 # One order ----------------------------------------------------------------------------------------
 
 
-def error_parts(key: str, errors: Sequence[ErrorDetail]) -> Iterator[RenderableType]:
+def error_parts(key: str, errors: Sequence[LinkedError]) -> Iterator[RenderableType]:
     """Everything that is known of one order's refusals; each source row once, at the end."""
+    from rich.text import Text
+
     if not errors:
         yield line(f"No errors of {safe(key)}.", style="bold green")
     latest = {_identity(error.summary): error for error in errors}
@@ -106,22 +110,29 @@ def error_parts(key: str, errors: Sequence[ErrorDetail]) -> Iterator[RenderableT
         yield line(f"{s.code}: {_order(s)}", style="bold")
         yield line(f"  {safe(s.message)}")
         for name, value in _facts(error):
-            yield line(f"  {name:<12} {safe(value)}")
-        yield from _cells("payload", from_json_text(error.payload))
+            url = error.url if name == "item" else None
+            yield Text.assemble(f"  {name:<12} ", linked(Linked(value, url)))
+        yield from _cells("payload", error.payload)
         if latest[_identity(s)] is error:
             yield from _decisions(s)
-    for original in dict.fromkeys(e.original for e in errors if e.original is not None):
-        content = from_json_text(original)
-        rows = content if isinstance(content, list) else [content]
-        for row in rows:
+    for content in _each_once(error.original for error in errors):
+        for row in content if isinstance(content, list) else [content]:
             yield from _cells("source row", row, whole=True)
+
+
+def _each_once(contents: Iterable[object]) -> list[object]:
+    found: list[object] = []
+    for content in contents:
+        if content is not None and content not in found:
+            found.append(content)
+    return found
 
 
 def _identity(error: ErrorSummary) -> tuple[object, ...]:
     return error.board_id, error.unit, error.order_key, error.size_key, error.code
 
 
-def _facts(error: ErrorDetail) -> Iterator[tuple[str, object]]:
+def _facts(error: LinkedError) -> Iterator[tuple[str, object]]:
     s = error.summary
     closed = f"{local_time(s.resolved_at)}{_closed(s)}"
     facts = (
@@ -194,13 +205,16 @@ def named(order: ResolvedOrder) -> str:
     return safe(order.order_key or "(no key)") + safe(sizes)
 
 
-def resolved_parts(choice: Choice, done: Sequence[ResolvedOrder]) -> Iterator[RenderableType]:
+def resolved_parts(choice: Choice, done: Sequence[LinkedOrder]) -> Iterator[RenderableType]:
     """What a decision has changed."""
+    from rich.text import Text
+
     for order in done:
         codes = ", ".join(order.codes)
         yield line(f"{named(order)}: {codes} resolved as {choice.resolution} by {safe(choice.by)}")
         if order.item_id is not None:
-            yield line(f"  item {safe(order.item_id)} is forgotten")
+            item = linked(Linked(order.item_id, order.url))
+            yield Text.assemble("  item ", item, " is forgotten")
         if order.size_lines:
             yield line(f"  {counted(order.size_lines, 'size line')} forgotten")
         if order.dropped:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from order_sync.board_links import item_url
-from order_sync.cli.output import from_json_text, safe, table, utc
+from order_sync.cli.output import Linked, from_json_text, safe, table, utc
 from order_sync.cli.show_runs import counted, line
 from order_sync.cli.show_story import document_parts, in_words, source_parts
 from order_sync.db.biography import Biography, HeldItem
@@ -45,7 +45,7 @@ _WORDS = {
 # Several orders ----------------------------------------------------------------------------------
 
 
-def brief_parts(key: str, found: Sequence[Brief]) -> Iterator[RenderableType]:
+def brief_parts(key: str, found: Sequence[Brief], web_url: str | None) -> Iterator[RenderableType]:
     """Each order line in short, and how to see one in full."""
     boards = {brief.board_id for brief in found}
     yield line(f"{safe(key)}: {counted(len(found), 'order line')}", style="bold")
@@ -57,7 +57,7 @@ def brief_parts(key: str, found: Sequence[Brief]) -> Iterator[RenderableType]:
                 b.order_key,
                 *([b.board_id] if len(boards) > 1 else []),
                 _WORDS[b.standing],
-                b.item_id,
+                Linked(b.item_id, item_url(web_url, b.board_id, b.item_id)),
                 b.group,
                 b.size_lines,
                 ", ".join(b.refused),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,6 +69,25 @@ class Call:
     http_status: int | None
     error_code: str | None
     state: str
+
+
+@dataclass(frozen=True)
+class CodeCount:
+    """Refusals or warnings with one code."""
+
+    code: str
+    rows: int
+    open: int  # of the refusals; 0 for warnings
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """An order line of a batch."""
+
+    order_key: str
+    operation: str
+    state: str
+    item_id: str | None  # None: the board is not known to have it
 
 
 @dataclass(frozen=True)
@@ -217,6 +236,13 @@ def batch(conn: Connection, tables: Tables, batch_id: str) -> BatchSummary:
     )
 
 
+def profile_of(conn: Connection, tables: Tables, run_id: str) -> str:
+    """The name of the profile that a run worked with: its rows are in the tables of that one."""
+    r = tables.runs
+    name: str = conn.execute(select(r.c.profile).where(r.c.run_id == run_id)).scalar_one()
+    return name
+
+
 def rows_of_batch(
     conn: Connection, tables: Tables, batch_id: str
 ) -> list[tuple[Unit, str, str, int]]:
@@ -224,10 +250,79 @@ def rows_of_batch(
     found: list[tuple[Unit, str, str, int]] = []
     for unit in Unit:
         t = table_of(tables, unit)
+        if not exists(conn, t):
+            continue
         grouped = (t.c.update_operation, t.c.stg_status)
         query = select(*grouped, func.count()).where(t.c.stg_batch_id == batch_id)
         found += [(unit, *row) for row in conn.execute(query.group_by(*grouped).order_by(*grouped))]
     return found
+
+
+def items_of_batch(conn: Connection, tables: Tables, batch_id: str, limit: int) -> list[BatchItem]:
+    """The first order lines that a batch holds, in the order they were staged."""
+    t = tables.staging
+    if not exists(conn, t):
+        return []
+    query = (
+        select(t.c.order_key, t.c.update_operation, t.c.stg_status, t.c.stg_monday_item_id)
+        .where(t.c.stg_batch_id == batch_id)
+        .order_by(t.c.stg_id)
+        .limit(limit)
+    )
+    return [BatchItem(*row) for row in conn.execute(query)]
+
+
+def codes_of_run(
+    conn: Connection, tables: Tables, run_id: str, batch_id: str | None = None
+) -> tuple[list[CodeCount], list[CodeCount]]:
+    """Refusals that the run was the last to see, and warnings about its orders, most rows first.
+
+    Args:
+        batch_id: only what belongs to this batch of the run.
+    """
+    return (
+        _refusals(conn, tables, run_id, batch_id),
+        _warnings(conn, tables, run_id, batch_id),
+    )
+
+
+def _refusals(
+    conn: Connection, tables: Tables, run_id: str, batch_id: str | None
+) -> list[CodeCount]:
+    counts: Counter[str] = Counter()
+    still: Counter[str] = Counter()
+    for e in (tables.errors, tables.errors_subitems):
+        if not exists(conn, e):
+            continue
+        of_batch = true() if batch_id is None else e.c.batch_id == batch_id
+        query = (
+            select(e.c.error_type, func.count(), func.count() - func.count(e.c.resolved_date))
+            .where(e.c.run_id == run_id, of_batch)
+            .group_by(e.c.error_type)
+        )
+        for code, rows, open_rows in conn.execute(query):
+            counts[code] += rows
+            still[code] += open_rows
+    return _codes((code, rows, still[code]) for code, rows in counts.items())
+
+
+def _warnings(
+    conn: Connection, tables: Tables, run_id: str, batch_id: str | None
+) -> list[CodeCount]:
+    e = tables.events
+    if not exists(conn, e):
+        return []
+    of_batch = true() if batch_id is None else e.c.batch_id == batch_id
+    query = (
+        select(e.c.event, func.count())
+        .where(e.c.run_id == run_id, e.c.level == "warning", of_batch)
+        .group_by(e.c.event)
+    )
+    return _codes((code, rows, 0) for code, rows in conn.execute(query))
+
+
+def _codes(found: Iterable[tuple[str, int, int]]) -> list[CodeCount]:
+    return sorted((CodeCount(*one) for one in found), key=lambda one: (-one.rows, one.code))
 
 
 def rows_of_run(

@@ -6,7 +6,7 @@ Every function takes tables that do not exist as empty ones.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, or_, s
 from order_sync.db import engine
 from order_sync.db.conditions import begins_with
 from order_sync.db.schema import Tables
-from order_sync.db.staging import Unit
+from order_sync.db.staging import Unit, chunks
 from order_sync.rules.resolutions import GroupBy, what_to_do
-from order_sync.rules.states import IN_DOUBT, RowState
+from order_sync.rules.states import IN_DOUBT, RowState, RunState
 from order_sync.rules.values import key_parts
 
 
@@ -31,6 +31,7 @@ class RunSummary:
     filters: str  # JSON
     board_id: str
     board_name: str | None
+    host: str  # the computer it ran on
     status: str
     started_at: datetime
     ended_at: datetime | None
@@ -44,6 +45,20 @@ class RunSummary:
     api_calls: int | None
     exit_code: int | None
     error_message: str | None
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs are asked for; what is None says nothing."""
+
+    command: str | None = None
+    status: RunState | None = None
+    exit_code: int | None = None
+    failed: bool = False  # True: only those that ended otherwise than with 0, or were killed
+    since: datetime | None = None  # begun then or later
+
+
+EVERY_RUN = RunFilter()
 
 
 @dataclass(frozen=True)
@@ -164,8 +179,9 @@ def _of_board(table: Table, board_id: str | None) -> ColumnElement[bool]:
 
 
 def last_runs(
-    conn: Connection, tables: Tables, *, board_id: str | None = None, limit: int = 5
-) -> list[RunSummary]:
+    conn: Connection, tables: Tables, *, board_id: str | None = None, limit: int = 5,
+    wanted: RunFilter = EVERY_RUN,
+) -> list[RunSummary]:  # fmt: skip
     """The latest runs of a board (None: of all), newest first."""
     r = tables.runs
     if not exists(conn, r):
@@ -173,11 +189,38 @@ def last_runs(
     columns = [r.c[name] for name in RunSummary.__dataclass_fields__]
     query = (
         select(*columns)
-        .where(_of_board(r, board_id))
+        .where(_of_board(r, board_id), *_conditions(r, wanted))
         .order_by(r.c.started_at.desc(), r.c.fence.desc())
         .limit(limit)
     )
     return [RunSummary(**row._mapping) for row in conn.execute(query)]
+
+
+def _conditions(r: Table, wanted: RunFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.command is not None:
+        yield r.c.command == wanted.command
+    if wanted.status is not None:
+        yield r.c.status == wanted.status
+    if wanted.exit_code is not None:
+        yield r.c.exit_code == wanted.exit_code
+    if wanted.failed:
+        # A run at work has no exit code yet; one that was killed never gets one.
+        yield or_(r.c.exit_code != 0, r.c.status == RunState.DIED)
+    if wanted.since is not None:
+        yield r.c.started_at >= wanted.since
+
+
+def last_calls(conn: Connection, tables: Tables, run_ids: Iterable[str]) -> dict[str, datetime]:
+    """When each of these runs last sent a request; those that never did are left out."""
+    r = tables.requests
+    if not exists(conn, r):
+        return {}
+    found = {}
+    for run_id in run_ids:
+        query = select(func.max(r.c.last_sent_at)).where(r.c.run_id == run_id)
+        if (at := conn.execute(query).scalar()) is not None:
+            found[run_id] = at
+    return found
 
 
 def on_board(conn: Connection, tables: Tables, *, board_id: str | None = None) -> list[OnBoard]:
@@ -339,6 +382,28 @@ def errors_of_order(
             )
             for row in conn.execute(query)
         ]
+    return found
+
+
+def item_ids(
+    conn: Connection, tables: Tables, refused: Iterable[ErrorSummary]
+) -> dict[tuple[str, str], str]:
+    """(board, order key) -> item id, of refused rows whose order the board is known to have."""
+    p = tables.production
+    if not exists(conn, p):
+        return {}
+    found: dict[tuple[str, str], str] = {}
+    keys: dict[str, set[str]] = {}
+    for error in refused:
+        keys.setdefault(error.board_id, set()).add(error.order_key)
+    for board_id, some in keys.items():
+        for chunk in chunks(sorted(some)):
+            rows = conn.execute(
+                select(p.c.order_key, p.c["Item ID"]).where(
+                    p.c.board_id == board_id, p.c.order_key.in_(chunk)
+                )
+            )
+            found |= {(board_id, key): item_id for key, item_id in rows}
     return found
 
 

@@ -328,6 +328,7 @@ def _errors(meta: MetaData, name: str, *, size_lines: bool = False) -> Table:
         Index(f"ix_{name}_type", "error_type"),
         Index(f"ix_{name}_order", "board_id", "order_key"),
         Index(f"ix_{name}_decided", "board_id", "resolution"),
+        Index(f"ix_{name}_run", "run_id"),
     )  # fmt: skip
 
 

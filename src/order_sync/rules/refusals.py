@@ -130,3 +130,10 @@ WARNING_CODES = (
     WarningCode("number_out_of_range", "A number has too many places; the cell stays empty."),
     WarningCode("placeholder_date", "1900-01-01 stands for no date; the cell stays empty."),
 )
+
+_WARNED = {warning.code: warning.meaning for warning in WARNING_CODES}
+
+
+def what_it_means(code: str) -> str:
+    """One sentence about the code of a warning; "" for a code nobody knows."""
+    return _WARNED.get(code, "")
