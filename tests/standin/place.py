@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.documents import check_document, wants_json
+from tests.standin.commands import Command
 from tests.standin.databases import Databases
 from tests.standin.layouts import order_board, size_board
 from tests.standin.server import StandIn, running
@@ -82,12 +81,11 @@ class Done:
 
 @dataclass
 class Running:
-    process: subprocess.Popen[str]
+    process: Command
 
     def kill(self) -> None:
         """As the machine would: no farewell, nothing is written any more."""
         self.process.kill()
-        self.process.wait()
 
     def done(self, timeout: float = 60) -> Done:
         out, err = self.process.communicate(timeout=timeout)
@@ -161,16 +159,7 @@ class Place:
         }
 
     def start(self, *arguments: str, **more: str) -> Running:
-        process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("order-sync")), *arguments],
-            cwd=self.folder,
-            env=self.environment(**more),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+        process = Command(arguments, self.folder, self.environment(**more))
         self.started.append(Running(process))
         return self.started[-1]
 
@@ -261,11 +250,7 @@ def a_place(
             place.check_promises()
         finally:
             for running_command in place.started:
-                if running_command.process.poll() is None:
-                    running_command.kill()
-                for stream in (running_command.process.stdout, running_command.process.stderr):
-                    if stream is not None:
-                        stream.close()
+                running_command.process.close()
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 10) -> bool:
