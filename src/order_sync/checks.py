@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from order_sync.board_export import write_description
@@ -26,27 +25,8 @@ from order_sync.guards import is_strange_board, strange_board
 from order_sync.key_columns import add_key_column, missing_key_columns
 from order_sync.monday.board import BoardInfo
 from order_sync.monday.columns import KEY_TITLE, BoardMap, match_columns
+from order_sync.outcome import CheckRow, Verdict
 from order_sync.rules.mapping import Mapping
-
-
-class Verdict(StrEnum):
-    """How a check came out."""
-
-    OK = "ok"
-    WARN = "warn"  # a run works, but somebody should know
-    FAIL = "fail"  # a run would stop
-
-
-@dataclass(frozen=True)
-class CheckRow:
-    """One thing that was looked at."""
-
-    name: str
-    verdict: Verdict
-    what: str
-    to_do: str = ""
-    problems: tuple[str, ...] = ()
-    exit_code: ExitCode = ExitCode.DONE  # what a run would exit with
 
 
 def exit_code_of(rows: list[CheckRow]) -> ExitCode:

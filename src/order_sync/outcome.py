@@ -1,11 +1,32 @@
-"""What a plan says and what a run did: plain values, counted from rows, ready to be shown."""
+"""What a check found, what a plan says and what a run did: plain values, ready to be shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from order_sync.errors import ExitCode
 from order_sync.rules.states import ChangeType
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARN = "warn"  # a run works, but somebody should know
+    FAIL = "fail"  # a run would stop
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One thing that was looked at."""
+
+    name: str
+    verdict: Verdict
+    what: str
+    to_do: str = ""
+    problems: tuple[str, ...] = ()
+    exit_code: ExitCode = ExitCode.DONE  # what a run would exit with
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from order_sync.checks import CheckRow
 from order_sync.db.biography import HeldItem, HeldLine
 from order_sync.db.order_briefs import Standing
 from order_sync.db.reports import (
@@ -26,6 +25,7 @@ from order_sync.db.staging import Unit
 from order_sync.metrics import Sample
 from order_sync.notifying import Told
 from order_sync.order_story import Moment, SentPart
+from order_sync.outcome import CheckRow
 from order_sync.rules.resolutions import GroupBy, Resolution
 from order_sync.run_story import CallsOfKind, CustomerRows
 from order_sync.source_now import SourceNow

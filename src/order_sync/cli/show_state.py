@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from order_sync.checks import CheckRow, Verdict
 from order_sync.cli.output import local_time, safe, table
 from order_sync.cli.show_runs import counted
 from order_sync.db.reports import (
@@ -19,6 +18,7 @@ from order_sync.db.reports import (
     in_doubt,
 )
 from order_sync.db.staging import Unit
+from order_sync.outcome import CheckRow, Verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

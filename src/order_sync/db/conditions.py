@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ColumnElement, Constraint, Index, Table, and_
+from sqlalchemy import CheckConstraint, ColumnElement, Constraint, Index, Table, and_, or_
 
 from order_sync.rules.states import LIVE_STATES
+from order_sync.rules.values import key_parts
 
 LONGEST_NAME = 63  # of a constraint or index: what PostgreSQL takes
 
@@ -29,12 +30,18 @@ def live(column: str) -> str:
     return f'"{column}" IN ({", ".join(repr(state.value) for state in LIVE_STATES)})'
 
 
-def begins_with(text: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
-    """Whether `text` begins with `prefix`, which ends in a sign of ASCII.
+def is_or_belongs_to(column: ColumnElement[str], key: str) -> ColumnElement[bool]:
+    """Whether `column` is the order key; of an order number, also every key that goes on after it.
 
-    LIKE means different things: brackets are patterns to SQL Server.
+    Args:
+        key: in the form `rules.values.parse_key` gives it.
     """
-    return and_(text >= prefix, text < prefix[:-1] + chr(ord(prefix[-1]) + 1))
+    if len(key_parts(key)) > 1:
+        return column == key
+    # A range, because LIKE means different things and does not use the index of SQLite; "}" is the
+    # character after "|". The first two conditions say nothing new, but an index can use them as a
+    # whole.
+    return and_(column >= key, column < f"{key}}}", or_(column == key, column >= f"{key}|"))
 
 
 def shorten_names(table: Table) -> None:

@@ -259,6 +259,11 @@ def one_of(
     return dialect_of(conn).one_of(text, values)
 
 
+def only_tested(conn: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """`column`, for a condition that is no reason to choose an index of it."""
+    return dialect_of(conn).only_tested(column)
+
+
 def age_seconds(conn: Connection, column: str) -> str:
     """SQL for the whole seconds since `column`."""
     return dialect_of(conn).age_seconds(quoted(column))

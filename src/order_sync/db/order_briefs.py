@@ -14,6 +14,7 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, func, or_, select
 
 from order_sync.db import refused, staging
+from order_sync.db.conditions import is_or_belongs_to
 from order_sync.db.reports import exists
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
@@ -112,21 +113,8 @@ def keys_by_value(
 _Among = Callable[[Table], ColumnElement[bool]]
 
 
-def _is(key: str) -> _Among:
-    return lambda t: t.c.order_key == key
-
-
 def _is_or_belongs_to(key: str) -> _Among:
-    """The key itself; of an order number, every key that goes on after it."""
-    if len(key_parts(key)) > 1:
-        return _is(key)
-    # A range, because LIKE does not use the index of SQLite; "}" is the character after "|". The
-    # first two conditions say nothing new, but an index can use them as a whole.
-    return lambda t: and_(
-        t.c.order_key >= key,
-        t.c.order_key < f"{key}}}",
-        or_(t.c.order_key == key, t.c.order_key >= f"{key}|"),
-    )
+    return lambda t: is_or_belongs_to(t.c.order_key, key)
 
 
 def _begins_with(prefix: str) -> _Among:

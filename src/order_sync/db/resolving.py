@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, select, true, update
 
 from order_sync.db import engine, refused, runs, source_marks, staging
-from order_sync.db.conditions import begins_with
+from order_sync.db.conditions import is_or_belongs_to
 from order_sync.db.events import OrderEvent, add_events
 from order_sync.db.runs import RunRef
 from order_sync.db.schema import Tables
@@ -123,14 +123,7 @@ Condition = Callable[[Table], ColumnElement[bool]]
 
 def _matches(key: str) -> Condition:
     """Condition on a table: the order line `key`, or all with this order number."""
-
-    def condition(t: Table) -> ColumnElement[bool]:
-        same = t.c.order_key == key
-        if len(key_parts(key)) > 1:
-            return same
-        return or_(same, begins_with(t.c.order_key, key + "|"))
-
-    return condition
+    return lambda t: is_or_belongs_to(t.c.order_key, key)
 
 
 def _rows_of(

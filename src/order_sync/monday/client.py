@@ -23,6 +23,7 @@ from order_sync import __version__
 from order_sync.errors import BoardMismatch, ConfigError, PausedByBudget, SyncError, Unreachable
 from order_sync.monday.answers import Answer, lost, never_sent, read_answer
 from order_sync.monday.documents import Document
+from order_sync.monday.echoes import Echoes
 from order_sync.monday.gate import Gate
 from order_sync.rules.budget import Ledger
 from order_sync.rules.retry import LATE, NO_CONNECTION, UNREADABLE, ErrorRule, Remedy, backoff
@@ -30,7 +31,6 @@ from order_sync.rules.sizing import Sizing
 
 IDLE_S = 5.0  # an idle connection older than this may have been closed by the server meanwhile
 SPARE_CONNECTIONS = 4  # for look-ups beside the writes
-SECRET_LENGTH = 16  # characters from which a token cannot be part of an order by chance
 OPTIONAL_READ_S = 10.0  # how long information that is only nice to know may take
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -90,6 +90,7 @@ class MondayClient:
         self.api_version = api_version
         self._api_url = api_url
         self._token = token
+        self._echoes = Echoes(token)
         self._timeout_s = timeout_s
         self._concurrency = concurrency
         self._transport = transport
@@ -164,17 +165,11 @@ class MondayClient:
             # text may quote what was sent.
             answer = lost(rows, type(error).__name__)
         else:
-            content = self._without_token(response.content)
-            answer = read_answer(
-                response.status_code, dict(response.headers), content, aliases, is_mutation
-            )
+            content = self._echoes.out_of_body(response.content)
+            headers = self._echoes.out_of_headers(response.headers)
+            answer = read_answer(response.status_code, headers, content, aliases, is_mutation)
             answer = replace(answer, body=content)
         return replace(answer, duration_s=self._clock() - began)
-
-    def _without_token(self, body: bytes) -> bytes:
-        """A server or proxy may echo the token; a word of a stand-in's token is left in peace."""
-        secret = self._token.get_secret_value().encode()
-        return body if len(secret) < SECRET_LENGTH else body.replace(secret, b"[token]")
 
     async def _post(
         self,

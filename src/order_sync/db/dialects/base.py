@@ -146,6 +146,10 @@ class Dialect(ABC):
     def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         """Whether `text` is one of any number of values, character by character."""
 
+    def only_tested(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """`column`, for a condition that is no reason to choose an index of it."""
+        return column
+
     @abstractmethod
     def age_seconds(self, column: str) -> str:
         """SQL for the whole seconds since a quoted column."""

@@ -40,6 +40,8 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
@@ -226,6 +228,11 @@ class Sqlite(Dialect):
     def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         listed = func.json_each(json.dumps(list(values))).table_valued("value")
         return text.in_(select(listed.c.value))
+
+    def only_tested(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # It takes any index of a column that has to equal something, even where there is one that
+        # has the rows in their order already.
+        return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
     def age_seconds(self, column: str) -> str:
         return f"CAST(ROUND((julianday('now') - julianday({column})) * 86400) AS INTEGER)"
