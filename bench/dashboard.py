@@ -40,15 +40,16 @@ ENOUGH_MS = 200
 ROUNDS = 9
 EVENTS_EACH = 10  # of an order
 IN_A_REQUEST = 15
+WARNED = 50  # one order in so many
 REFUSED = 2_000
 RUNS = 500
 CHUNK = 5_000
 BOARD = "1234567890"
 NOW = datetime.now(UTC)
 PAGES = (
-    "/", "/charts/throughput.svg", "/runs", "/runs/run-0", "/charts/runs/run-0.svg", "/errors",
-    "/errors?by=customer", "/orders?key={key}", "/search?q={number}", "/search?q={style}",
-    "/search?q=nobody",
+    "/", "/charts/throughput.svg", "/charts/throughput.svg?rows=1", "/runs", "/runs/run-0",
+    "/charts/runs/run-0.svg", "/errors", "/errors?by=customer", "/orders?key={key}",
+    "/search?q={number}", "/search?q={style}", "/search?q=nobody",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -83,8 +84,9 @@ def events(keys: list[str]) -> Iterator[Row]:
         for step in range(EVENTS_EACH):
             yield {
                 "board_id": BOARD, "order_key": key, "at": NOW, "run_id": f"run-{step}",
-                "request_id": f"request-{number // IN_A_REQUEST}", "event": "ACCEPTED",
-                "level": "info",
+                "request_id": f"request-{number // IN_A_REQUEST}",
+                "event": "ACCEPTED" if number % WARNED else "total_differs",
+                "level": "info" if number % WARNED else "warning",
             }  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from order_sync.db import engine, monitoring, reports
-from order_sync.db.monitoring import Call, CodeCount
+from order_sync.db import calls, engine, monitoring, reports
+from order_sync.db.calls import CallsOfKind
+from order_sync.db.monitoring import CodeCount
 from order_sync.db.reports import BatchSummary
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
@@ -33,19 +34,6 @@ class CustomerRows:
     customer: str
     order_lines: dict[str, int]  # band -> rows
     size_lines: dict[str, int]
-
-
-@dataclass(frozen=True)
-class CallsOfKind:
-    """The requests of a run with one purpose."""
-
-    kind: str
-    calls: int
-    rows: int  # written with them
-    repeats: int
-    refused: int  # answered with an error as a whole, or not at all
-    points: int  # of complexity
-    seconds: float  # waited for answers
 
 
 @dataclass(frozen=True)
@@ -80,7 +68,7 @@ def run_story(conn: Connection, tables: Tables, run_id: str) -> RunStory | None:
         customers=by_customer(staged),
         bands=_bands(staged),
         batches=monitoring.batches_of_run(conn, tables, run_id),
-        kinds=_by_kind(monitoring.calls(conn, tables, run_id=run_id)),
+        kinds=calls.by_kind(conn, tables, run_id),
         refusals=refusals,
         warnings=warnings,
         last_call_at=reports.last_calls(conn, tables, [run_id]).get(run_id),
@@ -105,21 +93,3 @@ def _bands(staged: Sequence[tuple[Unit, str, str, str, int]]) -> dict[str, int]:
     for _unit, _customer, _operation, state, rows in staged:
         counts[_BAND_OF[RowState(state)]] += rows
     return counts
-
-
-def _by_kind(calls: Sequence[Call]) -> list[CallsOfKind]:
-    kinds: dict[str, list[Call]] = {}
-    for call in calls:
-        kinds.setdefault(call.kind, []).append(call)
-    return [
-        CallsOfKind(
-            kind=kind.replace("_", " "),
-            calls=len(of),
-            rows=sum(call.aliases for call in of if call.writes),
-            repeats=sum(call.sends - 1 for call in of),
-            refused=sum(call.error_code is not None for call in of),
-            points=sum(call.cost or 0 for call in of),
-            seconds=sum(call.duration_ms or 0 for call in of) / 1000,
-        )
-        for kind, of in sorted(kinds.items())
-    ]

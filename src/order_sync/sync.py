@@ -380,7 +380,11 @@ class _Run:
         self.database.run(lambda conn: self._close_run_in(conn, state, values))
 
     def _close_run_in(self, conn: Connection, state: RunState, values: dict[str, object]) -> None:
-        seen = {"waits": self.waits, "calls_per_day": self.calls_per_day}
+        points, calls = (None, None) if self.delivery is None else self.delivery.gate.ledger.quotas
+        seen = {
+            "waits": self.waits, "calls_per_day": self.calls_per_day,
+            "points_per_minute": points, "calls_per_minute": calls,
+        }  # fmt: skip
         runs.finish_run(conn, self.tables, self.run.run_id, state, {**seen, **values})
 
 

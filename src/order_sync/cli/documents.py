@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from order_sync.db.biography import HeldItem, HeldLine
+from order_sync.db.calls import CallsOfKind
 from order_sync.db.order_briefs import Standing
 from order_sync.db.reports import (
     BatchSummary,
@@ -27,7 +28,7 @@ from order_sync.notifying import Told
 from order_sync.order_story import Moment, SentPart
 from order_sync.outcome import CheckRow
 from order_sync.rules.resolutions import GroupBy, Resolution
-from order_sync.run_story import CallsOfKind, CustomerRows
+from order_sync.run_story import CustomerRows
 from order_sync.source_now import SourceNow
 
 

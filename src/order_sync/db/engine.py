@@ -264,6 +264,11 @@ def only_tested(conn: Connection, column: ColumnElement[Any]) -> ColumnElement[A
     return dialect_of(conn).only_tested(column)
 
 
+def seconds_since(conn: Connection, at: ColumnElement[Any], since: datetime) -> ColumnElement[int]:
+    """The whole seconds from `since`, which has no parts of seconds, to a later `at`."""
+    return dialect_of(conn).seconds_since(at, since)
+
+
 def age_seconds(conn: Connection, column: str) -> str:
     """SQL for the whole seconds since `column`."""
     return dialect_of(conn).age_seconds(quoted(column))

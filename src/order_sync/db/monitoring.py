@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, column, func, select, table, true
+from sqlalchemy import ColumnElement, Connection, Table, column, func, select, table, text, true
 
-from order_sync.db import engine
 from order_sync.db.reports import BatchSummary, RunSummary, exists
-from order_sync.db.schema import Tables
+from order_sync.db.schema import IS_WARNING, Tables
 from order_sync.db.staging import Unit, table_of
 from order_sync.db.upgrade import ACTIVE_BATCHES
 from order_sync.rules.states import BATCH_ENDED, IN_DOUBT
 
 MOST_BATCHES = 50  # on one page
 _AFTER_ANY = "\U0010ffff"  # no id goes on with it, so it ends the range of a prefix
-MOST_CALLS = 20_000  # of one chart
 LATEST_RUNS = 500  # that are looked at for the last complete one
 
 
@@ -56,22 +54,6 @@ class Doubts:
 
 
 @dataclass(frozen=True)
-class Call:
-    """A request to monday.com."""
-
-    sent_at: datetime
-    kind: str
-    writes: bool
-    aliases: int
-    sends: int  # how often it was sent
-    cost: int | None
-    duration_ms: float | None
-    http_status: int | None
-    error_code: str | None
-    state: str
-
-
-@dataclass(frozen=True)
 class CodeCount:
     """Refusals or warnings with one code."""
 
@@ -88,15 +70,6 @@ class BatchItem:
     operation: str
     state: str
     item_id: str | None  # None: the board is not known to have it
-
-
-@dataclass(frozen=True)
-class CallsOfDay:
-    """Since midnight UTC."""
-
-    calls: int
-    repeats: int
-    points: int  # of complexity, as far as monday.com has told
 
 
 def of_board(t: Table, board_id: str | None) -> ColumnElement[bool]:
@@ -173,41 +146,6 @@ def doubts(conn: Connection, tables: Tables, board_id: str | None) -> Doubts:
         rows += count
         oldest += [sent_at] if sent_at is not None else []
     return Doubts(rows, min(oldest, default=None))
-
-
-def calls(
-    conn: Connection, tables: Tables, *, run_id: str | None = None,
-    board_id: str | None = None, since: datetime | None = None,
-) -> list[Call]:  # fmt: skip
-    """Requests of a run, or of a board since a moment: the latest MOST_CALLS, oldest first."""
-    r = tables.requests
-    if not exists(conn, r):
-        return []
-    query = select(
-        r.c.last_sent_at, r.c.kind, r.c.idempotency_key.is_not(None), r.c.aliases, r.c.send_no,
-        r.c.cost, r.c.duration_ms, r.c.http_status, r.c.error_code, r.c.state,
-    )  # fmt: skip
-    if run_id is not None:
-        query = query.where(r.c.run_id == run_id)
-    else:
-        query = query.where(of_board(r, board_id), r.c.last_sent_at >= since)
-    rows = conn.execute(query.order_by(r.c.last_sent_at.desc()).limit(MOST_CALLS)).all()
-    return [Call(at, kind, bool(writes), *rest) for at, kind, writes, *rest in reversed(rows)]
-
-
-def calls_of_day(conn: Connection, tables: Tables, board_id: str | None) -> CallsOfDay:
-    """Requests since midnight UTC; repeats count, too."""
-    r = tables.requests
-    if not exists(conn, r):
-        return CallsOfDay(0, 0, 0)
-    midnight = engine.now(conn).replace(hour=0, minute=0, second=0, microsecond=0)
-    sends, requests, points = conn.execute(
-        select(
-            func.coalesce(func.sum(r.c.send_no), 0), func.count(),
-            func.coalesce(func.sum(r.c.cost), 0),
-        ).where(of_board(r, board_id), r.c.last_sent_at >= midnight)
-    ).one()  # fmt: skip
-    return CallsOfDay(int(sends), int(sends) - requests, int(points))
 
 
 def run(conn: Connection, tables: Tables, run_id: str) -> dict[str, Any] | None:
@@ -315,7 +253,7 @@ def _warnings(
     of_batch = true() if batch_id is None else e.c.batch_id == batch_id
     query = (
         select(e.c.event, func.count())
-        .where(e.c.run_id == run_id, e.c.level == "warning", of_batch)
+        .where(e.c.run_id == run_id, text(IS_WARNING), of_batch)
         .group_by(e.c.event)
     )
     return _codes((code, rows, 0) for code, rows in conn.execute(query))
@@ -353,11 +291,3 @@ def batches_of_run(conn: Connection, tables: Tables, run_id: str) -> list[BatchS
     columns = [b.c[name] for name in BatchSummary.__dataclass_fields__]
     query = select(*columns).where(b.c.run_id == run_id).order_by(b.c.customer_name)
     return [BatchSummary(**row._mapping) for row in conn.execute(query)]
-
-
-def per_minute(calls: Sequence[Call], until: datetime, minutes: int) -> list[tuple[datetime, int]]:
-    """(begin of the minute, requests in it) of the last `minutes`, oldest first."""
-    first = until.replace(second=0, microsecond=0) - timedelta(minutes=minutes - 1)
-    counts = Counter(call.sent_at.replace(second=0, microsecond=0) for call in calls)
-    spots = [first + timedelta(minutes=n) for n in range(minutes)]
-    return [(spot, counts[spot]) for spot in spots]

@@ -45,6 +45,7 @@ from order_sync.rules.states import (
     RunState,
 )
 
+IS_WARNING = "level = 'warning'"  # condition of an index, so queries have to say it the same way
 SCHEMA_VERSION = 4
 
 _KIND_TYPES: dict[Kind, TypeEngine[Any]] = {
@@ -365,6 +366,14 @@ def _batches(meta: MetaData) -> Table:
     )
 
 
+RUN_FIGURES = (
+    "orders_read", "orders_new", "orders_changed", "orders_cancelled", "orders_deleted",
+    "orders_unchanged", "orders_created", "orders_updated", "orders_archived", "subitems_created",
+    "subitems_updated", "groups_created", "rows_refused", "rows_in_doubt", "api_calls",
+    "calls_per_day", "points_per_minute", "calls_per_minute", "waits",
+)  # fmt: skip
+
+
 def _runs(meta: MetaData) -> Table:
     return Table(
         "MON_SyncRuns",
@@ -383,23 +392,7 @@ def _runs(meta: MetaData) -> Table:
         Column("status", short_text(30), nullable=False),
         Column("started_at", UtcDateTime, nullable=False),
         Column("ended_at", UtcDateTime),
-        Column("orders_read", Integer),
-        Column("orders_new", Integer),
-        Column("orders_changed", Integer),
-        Column("orders_cancelled", Integer),
-        Column("orders_deleted", Integer),
-        Column("orders_unchanged", Integer),
-        Column("orders_created", Integer),
-        Column("orders_updated", Integer),
-        Column("orders_archived", Integer),
-        Column("subitems_created", Integer),
-        Column("subitems_updated", Integer),
-        Column("groups_created", Integer),
-        Column("rows_refused", Integer),
-        Column("rows_in_doubt", Integer),
-        Column("api_calls", Integer),
-        Column("calls_per_day", Integer),
-        Column("waits", Integer),
+        *(Column(name, Integer) for name in RUN_FIGURES),
         Column("exit_code", Integer),
         Column("error_message", long_text()),
         # To SQL Server two NULLs are the same, unless an index leaves them out.
@@ -479,6 +472,7 @@ def _requests(meta: MetaData) -> Table:
 
 
 def _events(meta: MetaData) -> Table:
+    warned = text(IS_WARNING)
     return Table(
         "MON_OrderEvents",
         meta,
@@ -497,4 +491,6 @@ def _events(meta: MetaData) -> Table:
         Column("changes", long_text()),  # JSON list of what was detected: field, before, after
         Index("ix_MON_OrderEvents_order", "board_id", "order_key", "event_id"),
         Index("ix_MON_OrderEvents_run", "run_id"),
-    )
+        Index("ix_MON_OrderEvents_warnings", "run_id", "event",
+              sqlite_where=warned, postgresql_where=warned, mssql_where=warned),
+    )  # fmt: skip

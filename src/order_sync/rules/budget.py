@@ -127,6 +127,11 @@ class Ledger:
         self._calls_left = day.allowance(self._reserve)
 
     @property
+    def quotas(self) -> tuple[int | None, int | None]:
+        """Complexity points, and requests, of a minute; None: the server has not told."""
+        return self._points.quota, self._requests.quota
+
+    @property
     def in_flight(self) -> int:
         """Requests taken and not settled."""
         return self._in_flight

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
+from functools import reduce
 
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -12,8 +14,9 @@ from starlette.responses import Response
 from order_sync.dashboard.charts import bars
 from order_sync.dashboard.rendering import picture
 from order_sync.dashboard.site import Site
-from order_sync.db import engine, figures, monitoring, reports
-from order_sync.db.monitoring import ActiveBatch, CallsOfDay, Doubts
+from order_sync.db import calls, engine, figures, monitoring, reports
+from order_sync.db.calls import CallsOfDay, Quotas, Stretch
+from order_sync.db.monitoring import ActiveBatch, Doubts
 from order_sync.db.reports import OpenErrors, RunSummary
 from order_sync.db.schema import Tables
 from order_sync.errors import EXIT_MEANINGS
@@ -35,6 +38,8 @@ class Overview:
     errors: list[OpenErrors]
     day: CallsOfDay
     calls_per_day: int | None  # of the account; None: monday.com never told, or several boards
+    minute: Stretch  # the last 60 seconds
+    quotas: Quotas  # of a minute; nothing in them where several boards are shown
     orders: int
     size_lines: int
 
@@ -49,14 +54,19 @@ class Overview:
 
 def look(conn: Connection, tables: Tables, board_id: str | None) -> Overview:
     orders, size_lines = monitoring.held(conn, tables, board_id)
+    now = engine.now(conn)
+    a_minute_ago = now.replace(microsecond=0) - timedelta(seconds=60)
+    lately = calls.over_time(conn, tables, a_minute_ago, 60, board_id=board_id)
     return Overview(
-        now=engine.now(conn),
+        now=now,
         batches=monitoring.active_batches(conn, tables, board_id),
         runs=reports.last_runs(conn, tables, board_id=board_id, limit=RUNS),
         last_equal=monitoring.last_equal(conn, tables, board_id),
         doubts=monitoring.doubts(conn, tables, board_id),
         errors=reports.open_errors(conn, tables, board_id=board_id),
-        day=monitoring.calls_of_day(conn, tables, board_id),
+        day=calls.of_day(conn, tables, board_id),
+        minute=together(lately.values()),
+        quotas=calls.quotas(conn, tables, board_id) if board_id else Quotas(),
         calls_per_day=figures.calls_per_day(conn, tables, board_id) if board_id else None,
         orders=orders,
         size_lines=size_lines,
@@ -64,41 +74,50 @@ def look(conn: Connection, tables: Tables, board_id: str | None) -> Overview:
 
 
 def overview(site: Site, request: Request) -> Response:
-    shown, (spots, series) = site.reader.read(
+    shown, (spots, sent) = site.reader.read(
         lambda conn, tables, board_id: (
             look(conn, tables, board_id),
-            _calls_by_minute(conn, tables, board_id),
+            last_hour(conn, tables, board_id),
         )
     )
     return site.renderer.page(
         request, "overview.html", shown=shown, minutes=MINUTES, meanings=EXIT_MEANINGS,
-        calls=by_part(spots, series),
+        calls=by_part(spots, sent),
     )  # fmt: skip
 
 
-def by_part(spots: list[datetime], series: dict[str, list[int]]) -> list[tuple[datetime, int, int]]:
-    """(begin, calls that wrote, calls that read) of each PART minutes."""
-    return [
-        (at, sum(series["writing"][n : n + PART]), sum(series["reading"][n : n + PART]))
-        for n, at in list(enumerate(spots))[::PART]
-    ]
+def by_part(spots: list[datetime], sent: list[Stretch]) -> list[tuple[datetime, Stretch]]:
+    """(begin, what was sent) of each PART minutes."""
+    return [(at, together(sent[n : n + PART])) for n, at in list(enumerate(spots))[::PART]]
+
+
+def together(sent: Iterable[Stretch]) -> Stretch:
+    return reduce(
+        lambda one, other: Stretch(*map(sum, zip(astuple(one), astuple(other), strict=True))),
+        sent,
+        Stretch(),
+    )
 
 
 def throughput(site: Site, request: Request) -> Response:
-    """The chart of the overview: calls a minute of the last hour."""
-    spots, series = site.reader.read(_calls_by_minute)
+    """A chart of the overview: calls, or rows written, per minute of the last hour."""
+    spots, sent = site.reader.read(last_hour)
     labels = [at.strftime("%H:%M") for at in spots]
+    if "rows" in request.query_params:
+        series = {"rows written": [one.rows for one in sent]}
+    else:
+        series = {
+            "writing": [one.writing for one in sent], "reading": [one.reading for one in sent],
+        }  # fmt: skip
     return picture(bars(labels, series, dark="dark" in request.query_params))
 
 
-def _calls_by_minute(
+def last_hour(
     conn: Connection, tables: Tables, board_id: str | None
-) -> tuple[list[datetime], dict[str, list[int]]]:
-    """The minutes of the chart, and how many calls wrote and read in each."""
-    now = engine.now(conn)
-    since = now - timedelta(minutes=MINUTES)
-    calls = monitoring.calls(conn, tables, board_id=board_id, since=since)
-    writing = monitoring.per_minute([c for c in calls if c.writes], now, MINUTES)
-    reading = monitoring.per_minute([c for c in calls if not c.writes], now, MINUTES)
-    series = {"writing": [n for _, n in writing], "reading": [n for _, n in reading]}
-    return [at for at, _ in writing], series
+) -> tuple[list[datetime], list[Stretch]]:
+    """The minutes of the chart, and what was sent in each."""
+    this_minute = engine.now(conn).replace(second=0, microsecond=0)
+    first = this_minute - timedelta(minutes=MINUTES - 1)
+    sent = calls.over_time(conn, tables, first, 60, board_id=board_id)
+    spots = [first + timedelta(minutes=n) for n in range(MINUTES)]
+    return spots, [sent.get(n, Stretch()) for n in range(MINUTES)]

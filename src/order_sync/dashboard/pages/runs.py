@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +12,11 @@ from starlette.responses import Response
 from order_sync.dashboard.charts import bars
 from order_sync.dashboard.rendering import picture
 from order_sync.dashboard.site import Site
-from order_sync.db import monitoring, reports
-from order_sync.db.monitoring import Call
+from order_sync.db import calls, reports
+from order_sync.db.calls import Stretch
 from order_sync.db.schema import Tables
 from order_sync.errors import EXIT_MEANINGS
+from order_sync.rules.resolutions import what_to_do
 from order_sync.run_story import run_story
 
 LISTED = 100  # runs on one page
@@ -40,35 +40,34 @@ def run(site: Site, request: Request) -> Response:
         return site.renderer.problem(
             request, 404, "No such run", "There is no run with this id.", "see the list of runs"
         )
-    return site.renderer.page(request, "run.html", shown=shown, meanings=EXIT_MEANINGS)
+    return site.renderer.page(
+        request, "run.html", shown=shown, meanings=EXIT_MEANINGS, what_to_do=what_to_do
+    )
 
 
 def timeline(site: Site, request: Request) -> Response:
     """A chart of a run over its time: rows sent and requests refused, or what they cost."""
     run_id = request.path_params["run_id"]
-    calls = site.reader.read(lambda conn, t, _b: monitoring.calls(conn, t, run_id=run_id))
-    labels, series = spread(calls)
+    labels, sent = site.reader.read(lambda conn, t, _b: spread(conn, t, run_id))
     if "cost" in request.query_params:
-        shown = {"points of complexity": series["points of complexity"]}
+        series = {"points of complexity": [one.points for one in sent]}
     else:
-        shown = {name: values for name, values in series.items() if "points" not in name}
-    return picture(bars(labels, shown, dark="dark" in request.query_params))
+        series = {
+            "rows sent": [one.rows for one in sent],
+            "refused or lost requests": [one.refused for one in sent],
+        }
+    return picture(bars(labels, series, dark="dark" in request.query_params))
 
 
-def spread(calls: Sequence[Call]) -> tuple[list[str], dict[str, list[float]]]:
-    """What was sent, refused and spent in SPOTS parts of the time between first and last call."""
-    if not calls:
-        return [], {"rows sent": [], "refused or lost requests": [], "points of complexity": []}
-    first, last = calls[0].sent_at, calls[-1].sent_at
-    step = max((last - first) / SPOTS, timedelta(seconds=1))
-    count = int((last - first) / step) + 1
-    sent, refused, points = [0.0] * count, [0.0] * count, [0.0] * count
-    for call in calls:
-        spot = int((call.sent_at - first) / step)
-        sent[spot] += call.aliases if call.writes else 0
-        refused[spot] += call.error_code is not None
-        points[spot] += call.cost or 0
-    labels = [(first + step * n).strftime("%H:%M:%S") for n in range(count)]
-    return labels, {
-        "rows sent": sent, "refused or lost requests": refused, "points of complexity": points,
-    }  # fmt: skip
+def spread(conn: Connection, tables: Tables, run_id: str) -> tuple[list[str], list[Stretch]]:
+    """When each of about SPOTS parts of the run's time began, and what was sent in it."""
+    span = calls.span(conn, tables, run_id)
+    if span is None:
+        return [], []
+    first, last = (moment.replace(microsecond=0) for moment in span)
+    seconds = int((last - first).total_seconds())
+    step_s = seconds // SPOTS + 1
+    sent = calls.over_time(conn, tables, first, step_s, run_id=run_id)
+    spots = range(seconds // step_s + 1)
+    labels = [(first + timedelta(seconds=step_s * n)).strftime("%H:%M:%S") for n in spots]
+    return labels, [sent.get(n, Stretch()) for n in spots]

@@ -151,6 +151,10 @@ class Dialect(ABC):
         return column
 
     @abstractmethod
+    def seconds_since(self, at: ColumnElement[Any], since: datetime) -> ColumnElement[int]:
+        """The whole seconds from `since`, which has no parts of seconds, to a later `at`."""
+
+    @abstractmethod
     def age_seconds(self, column: str) -> str:
         """SQL for the whole seconds since a quoted column."""
 

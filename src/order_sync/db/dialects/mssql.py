@@ -49,6 +49,7 @@ from order_sync.db.dialects.mssql_rows import (
     misfit,
     own_error,
 )
+from order_sync.db.types import UtcDateTime
 from order_sync.errors import ConfigError
 
 CONNECT_TIMEOUT_S = 10
@@ -275,6 +276,9 @@ class SqlServer(Dialect):
         )
         digest = func.hashbytes(literal_column("'SHA2_256'"), listed.c.value)
         return func.hashbytes(literal_column("'SHA2_256'"), text).in_(select(digest))
+
+    def seconds_since(self, at: ColumnElement[Any], since: datetime) -> ColumnElement[int]:
+        return func.datediff(literal_column("SECOND"), literal(since, UtcDateTime()), at)
 
     def age_seconds(self, column: str) -> str:
         return f"DATEDIFF(SECOND, {column}, SYSUTCDATETIME())"

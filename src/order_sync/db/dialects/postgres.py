@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Engine,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     cast,
     create_engine,
     event,
+    extract,
     func,
     insert,
     literal,
@@ -42,6 +44,7 @@ from order_sync.db.dialects.base import (
     unreachable,
 )
 from order_sync.db.dialects.postgres_copy import copy_text
+from order_sync.db.types import UtcDateTime
 from order_sync.errors import ConfigError, StaleFence
 
 if TYPE_CHECKING:
@@ -292,6 +295,10 @@ class Postgres(Dialect):
 
     def one_of(self, text: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
         return text == func.any(literal(list(values), postgresql.ARRAY(Text)))
+
+    def seconds_since(self, at: ColumnElement[Any], since: datetime) -> ColumnElement[int]:
+        passed = extract("epoch", at - literal(since, UtcDateTime()))
+        return cast(func.floor(passed), BigInteger)
 
     def age_seconds(self, column: str) -> str:
         return f"CAST(ROUND(EXTRACT(EPOCH FROM {_NOW} - {column})) AS INTEGER)"

@@ -26,12 +26,15 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Integer,
     Select,
     Table,
     Text,
+    cast,
     create_engine,
     event,
     func,
+    literal,
     make_url,
     null,
     select,
@@ -52,6 +55,7 @@ from order_sync.db.dialects.base import (
     safe_url,
     unreachable,
 )
+from order_sync.db.types import UtcDateTime
 from order_sync.errors import ConfigError
 from order_sync.private_files import PRIVATE, make_private
 
@@ -233,6 +237,11 @@ class Sqlite(Dialect):
         # It takes any index of a column that has to equal something, even where there is one that
         # has the rows in their order already.
         return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+    def seconds_since(self, at: ColumnElement[Any], since: datetime) -> ColumnElement[int]:
+        # A day as a floating number is exact to some hundredths of a millisecond.
+        days = func.julianday(at) - func.julianday(literal(since, UtcDateTime()))
+        return cast(days * 86_400 + 0.0005, Integer)
 
     def age_seconds(self, column: str) -> str:
         return f"CAST(ROUND((julianday('now') - julianday({column})) * 86400) AS INTEGER)"

@@ -1,4 +1,4 @@
-"""Values before and after a change, and what monday.com answered to each write."""
+"""Values before and after a change, monday.com's answers to writes, and its limits of a minute."""
 
 from alembic import op
 from sqlalchemy import Column
