@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from order_sync.cli.output import safe, table
 from order_sync.cli.show_runs import counted, line, names, refused_parts, reported_parts
-from order_sync.outcome import Plan, PlanCost, PlannedOrder
+from order_sync.outcome import Plan, PlanCost, PlannedOrder, WarnedOrder
 from order_sync.rules.states import ChangeType
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def plan_parts(
     for title, labels in plan.new_labels.items():
         yield line(f"New labels in {safe(title)} ({len(labels)}): {names(labels)}")
     yield from refused_parts(plan.refused)
+    yield from _warned_parts(plan.warned)
     yield from reported_parts(plan.reported)
     yield from (line(f"note: {safe(notice)}", style="yellow") for notice in plan.notices)
     yield line(_sentence(plan), style="bold")
@@ -67,6 +69,25 @@ def plan_parts(
     elif plan.orders_to_send and not plan.guards:
         same = ", with the same filters" if filtered else ""
         yield line(f"next: order-sync sync{same}", style="cyan")
+
+
+def _warned_parts(warned: Sequence[WarnedOrder]) -> Iterator[RenderableType]:
+    """Warnings by code, each with the first order it is about."""
+    if not warned:
+        return
+    counts = Counter(one.code for one in warned)
+    first = {one.code: one for one in reversed(warned)}
+    yield table(
+        ["Warning, sent all the same", "Orders", "For example"],
+        (
+            [code, count, f"{first[code].order_key.split('|')[0].upper()}: {first[code].message}"]
+            for code, count in counts.most_common()
+        ),
+        right=["Orders"],
+        fold="For example",
+    )
+    if len(warned) > len(counts):
+        yield line("all of them: order-sync plan --output json, under warned", style="cyan")
 
 
 def _customers(plan: Plan) -> RenderableType:

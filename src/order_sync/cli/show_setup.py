@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,14 @@ def init_parts(
     width = max(map(len, commands))
     for command, why in zip(commands, explained, strict=True):
         yield line(f"  {safe(command):<{width}}  # {why}", style="cyan")
+
+
+def profile_parts(path: Path, profile: Path, named: str) -> Iterator[RenderableType]:
+    """Where a profile is, and how settings that were there already come to use it."""
+    yield line(f"{safe(profile)} is written: the shipped profile. Name your columns in it.")
+    yield line(f"{safe(path)} was there and stays as it is.", style="bold")
+    yield line("Set in it, above the first line with a [:")
+    yield line(f"  profile = {json.dumps(safe(named), ensure_ascii=False)}", style="cyan")
 
 
 def load_parts(
