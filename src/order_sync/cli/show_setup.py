@@ -52,6 +52,15 @@ def load_parts(
             right=["Unreadable cells, kept as text"],
         )
         yield line("Numbers are read with a decimal point, dates as YYYY-MM-DD.")
+    if report.decimal_commas:
+        column, cell = next(iter(report.decimal_commas.items()))
+        names = ", ".join(safe(name) for name in report.decimal_commas)
+        yield line(
+            f"Decimal commas, it seems, in {names}: {safe(cell)} in {safe(column)} is not guessed"
+            " at, and a cell such as 1,234 is read as 1234.",
+            style="yellow",
+        )
+        yield line("  do: write numbers with a point (12.50) and load again", style="cyan")
     if ask_for_dates:
         yield line("Dates such as 03/02/2026? Load again with --dates day-first or month-first.")
     if report.absent:
