@@ -1,5 +1,7 @@
 """How a plan looks."""
 
+# ruff: noqa: PLC0415 - rich loads when there is something to show, so that help is quick
+
 from __future__ import annotations
 
 from collections import Counter
@@ -7,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from order_sync.cli.output import safe, table
+from order_sync.board_links import item_url
+from order_sync.cli.output import Linked, linked, safe, table
 from order_sync.cli.show_runs import counted, line, names, refused_parts, reported_parts
 from order_sync.outcome import Plan, PlanCost, PlannedOrder, WarnedOrder
 from order_sync.rules.states import ChangeType
@@ -41,15 +44,19 @@ _STYLES = {ChangeType.NEW: "green", ChangeType.CANCELLED: "red", ChangeType.DELE
 
 
 def plan_parts(
-    plan: Plan, *, diff: bool, out: Path | None, filtered: bool = False
+    plan: Plan, *, diff: bool, out: Path | None, filtered: bool = False, web_url: str | None = None
 ) -> Iterator[RenderableType]:
-    """What a person reads of a plan."""
+    """What a person reads of a plan.
+
+    Args:
+        web_url: the setting `monday.web_url`; None: items are no links.
+    """
     name = safe(plan.board_name) or "the board"
     yield line(f"Plan for {name} ({plan.board_id}), profile {plan.profile}", style="bold")
     if plan.customers:
         yield _customers(plan)
     if diff:
-        yield from _diff_parts(plan)
+        yield from _diff_parts(plan, web_url)
     if plan.new_groups:
         yield line(f"New groups ({len(plan.new_groups)}): {names(plan.new_groups)}")
     for title, labels in plan.new_labels.items():
@@ -107,10 +114,10 @@ def _customers(plan: Plan) -> RenderableType:
     )
 
 
-def _diff_parts(plan: Plan) -> Iterator[RenderableType]:
+def _diff_parts(plan: Plan, web_url: str | None) -> Iterator[RenderableType]:
     """Orders with what stands on the board and what would stand there."""
     for order in plan.orders[:_DIFFS]:
-        yield from _one_diff(order)
+        yield from _one_diff(order, item_url(web_url, plan.board_id, order.item_id))
     if len(plan.orders) > _DIFFS:
         more = len(plan.orders) - _DIFFS
         yield line(f"… and {more:,} more orders (all of them: --output json, or --out FILE)")
@@ -118,11 +125,15 @@ def _diff_parts(plan: Plan) -> Iterator[RenderableType]:
         yield line("")
 
 
-def _one_diff(order: PlannedOrder) -> Iterator[RenderableType]:
+def _one_diff(order: PlannedOrder, url: str | None) -> Iterator[RenderableType]:
+    from rich.text import Text
+
     what = "taken over" if order.taken_over else _WORDS[order.change]
-    item = f" (item {order.item_id})" if order.item_id else ""
-    heading = f"{what}: {safe(order.name)}{item}, {safe(order.group)}"
-    yield line(heading, style=f"bold {_STYLES.get(order.change, 'yellow')}")
+    item = (" (item ", linked(Linked(order.item_id, url)), ")") if order.item_id else ()
+    yield Text.assemble(
+        f"{what}: {safe(order.name)}", *item, f", {safe(order.group)}",
+        style=f"bold {_STYLES.get(order.change, 'yellow')}",
+    )  # fmt: skip
     if order.whole:
         yield line("    every mapped column is written: what the board shows is not certain")
     for column in order.columns:
