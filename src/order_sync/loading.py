@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import partial
@@ -19,7 +19,7 @@ from order_sync.errors import ConfigError
 from order_sync.order_files.cells import Cell
 from order_sync.order_files.columns import OrderFile
 from order_sync.rules.mapping import Kind, Mapping
-from order_sync.rules.values import clean_number, key_part
+from order_sync.rules.values import clean_number, has_decimal_comma, key_part
 
 
 class LoadMode(StrEnum):
@@ -38,6 +38,7 @@ class LoadReport:
     rows: int
     replaced: int  # rows that were there before and are gone
     unreadable: dict[str, int]  # column -> cells kept as text: no number or date
+    decimal_commas: dict[str, str]  # column -> the first of those that is one like 12,50
     absent: tuple[str, ...]  # columns of the profile the file lacks; they stay empty
     further: tuple[str, ...]  # columns of the file the profile does not know; never sent
 
@@ -62,7 +63,7 @@ def load(settings: Settings, mapping: Mapping, orders: OrderFile, mode: LoadMode
     _refuse_own_tables(settings.source.table, tables)
     with closing(Database(settings.database.url)) as state, state.writing() as conn:
         ensure_tables(conn, tables)
-    unreadable: Counter[str] = Counter()
+    found = _Found(frozenset(name for name, kind in orders.columns if kind == "DATE"))
     with closing(Database(settings.source.url)) as source, source.writing() as conn:
         before = source_load.row_count(conn, settings.source.table) or 0
         rows = source_load.write_rows(
@@ -70,7 +71,7 @@ def load(settings: Settings, mapping: Mapping, orders: OrderFile, mode: LoadMode
             settings.source.table,
             orders.columns,
             orders.headers,
-            _counted(orders, mapping, unreadable),
+            _counted(orders, mapping, found),
             replace=mode is LoadMode.REPLACE,
         )
     return LoadReport(
@@ -78,7 +79,8 @@ def load(settings: Settings, mapping: Mapping, orders: OrderFile, mode: LoadMode
         mode=mode,
         rows=rows,
         replaced=before if mode is LoadMode.REPLACE else 0,
-        unreadable=dict(unreadable),
+        unreadable=dict(found.unreadable),
+        decimal_commas=found.decimal_commas,
         absent=orders.absent,
         further=orders.further,
     )
@@ -94,10 +96,23 @@ def _refuse_own_tables(table: str, tables: Tables) -> None:
         )
 
 
-def _counted(
-    orders: OrderFile, mapping: Mapping, unreadable: Counter[str]
-) -> Iterator[dict[str, Cell]]:
-    """The rows, with a count of the cells that are text where a number or date belongs."""
+@dataclass(frozen=True)
+class _Found:
+    """What is odd about the cells of a file, while it is read."""
+
+    dates: frozenset[str]  # columns of dates
+    unreadable: Counter[str] = field(default_factory=Counter)
+    decimal_commas: dict[str, str] = field(default_factory=dict)
+
+    def add(self, column: str, text: str) -> None:
+        self.unreadable[column] += 1
+        is_new = column not in self.decimal_commas and column not in self.dates
+        if is_new and has_decimal_comma(text):
+            self.decimal_commas[column] = text
+
+
+def _counted(orders: OrderFile, mapping: Mapping, found: _Found) -> Iterator[dict[str, Cell]]:
+    """The rows; the cells that are text where a number or date belongs are told to `found`."""
     tests = {name: _TESTS[kind] for name, kind in orders.columns if kind != "TEXT"}
     for column in mapping.columns:
         if column.kind is Kind.NUMBER and column.source not in tests:
@@ -107,7 +122,7 @@ def _counted(
         for name, is_readable in checked:
             value = row[name]
             if isinstance(value, str) and not is_readable(value):
-                unreadable[name] += 1
+                found.add(name, value)
         yield row
 
 

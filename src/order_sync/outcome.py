@@ -43,6 +43,18 @@ class RefusedOrder:
 
 
 @dataclass(frozen=True)
+class WarnedOrder:
+    """Something odd about an order line that would be sent all the same."""
+
+    order_key: str
+    customer: str
+    code: str
+    message: str  # what is odd, and what becomes of it
+    field: str
+    value: str
+
+
+@dataclass(frozen=True)
 class ReportedChange:
     """An order on the board that has left the source, where the profile only lists those."""
 
@@ -156,6 +168,7 @@ class Plan:
     rows_read: int
     blank_rows: int
     warnings: int
+    warned: tuple[WarnedOrder, ...]  # every one of them
     unchanged: int  # order lines the board already shows as they are
     cost: PlanCost
     limited_from: int | None = None  # order lines before --limit cut the list

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -41,7 +41,7 @@ from order_sync.monday.board import BoardInfo
 from order_sync.monday.client import MondayClient
 from order_sync.monday.columns import BoardMap
 from order_sync.monday.documents import Kind
-from order_sync.outcome import CustomerPlan, Plan, PlanCost, PlannedOrder, RefusedOrder
+from order_sync.outcome import CustomerPlan, Plan, PlanCost, PlannedOrder, RefusedOrder, WarnedOrder
 from order_sync.plan_file import PlanBasis, write_plan
 from order_sync.planned import planned_order
 from order_sync.progress import Progress
@@ -203,10 +203,21 @@ class _Planner:
             rows_read=found.rows,
             blank_rows=found.blank_rows,
             warnings=found.warnings,
+            warned=tuple(_warned(found)),
             unchanged=found.unchanged,
             cost=cost,
             limited_from=found.limited_from,
         )
+
+
+def _warned(found: Detection) -> Iterator[WarnedOrder]:
+    for action in found.actions:
+        order = action.order
+        for warning in order.warnings:
+            yield WarnedOrder(
+                order.order_key, order.customer, warning.code, warning.message, warning.field,
+                warning.value,
+            )  # fmt: skip
 
 
 def basis_of(survey: Survey, detector: Detector) -> PlanBasis:

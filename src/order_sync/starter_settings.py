@@ -91,14 +91,32 @@ def write_settings_and_profile(
     Raises:
         ConfigError: as `write_settings`; then neither file is new, unless the disk failed.
     """
-    if profile.suffix != ".toml":
-        raise ConfigError(f"{profile} is no name of a profile", hint="let it end in .toml")
-    named = os.path.relpath(profile.absolute(), path.absolute().parent)
-    text = settings_text(dataclasses.replace(known, profile=named))
+    _require_profile_name(profile)
+    text = settings_text(dataclasses.replace(known, profile=named_in(path, profile)))
     if path.exists() and not replace:
         raise _exists(path)
     _write(profile, shipped_text(DEFAULT_PROFILE), replace=replace)
     _write(path, text, replace=replace)
+
+
+def write_profile(profile: Path) -> None:
+    """Write a copy of the shipped profile, for settings that are there already.
+
+    Raises:
+        ConfigError: the name is none, the file exists, or it cannot be written.
+    """
+    _require_profile_name(profile)
+    _write(profile, shipped_text(DEFAULT_PROFILE), replace=False)
+
+
+def named_in(path: Path, profile: Path) -> str:
+    """How the settings in `path` name a profile."""
+    return os.path.relpath(profile.absolute(), path.absolute().parent)
+
+
+def _require_profile_name(profile: Path) -> None:
+    if profile.suffix != ".toml":
+        raise ConfigError(f"{profile} is no name of a profile", hint="let it end in .toml")
 
 
 def _write(path: Path, text: str, *, replace: bool) -> None:

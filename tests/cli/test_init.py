@@ -182,10 +182,29 @@ def test_a_profile_of_ones_own_is_written_and_named_in_the_settings(run, folder)
     assert settings.profile.endswith("my-profile.toml")
 
 
-@pytest.mark.parametrize("there", ["order-sync.toml", "my-profile.toml"])
-def test_with_a_profile_both_files_are_written_or_none(run, folder, there):
-    (folder / there).write_text("# mine\n")
+def test_beside_settings_that_are_there_only_the_profile_is_written(run, folder):
+    assert run("init", "--board-id", "7").exit_code == 0
+    before = (folder / "order-sync.toml").read_text()
     ended = run("init", "--profile", "my-profile.toml")
+    assert ended.exit_code == 0
+    assert "stays as it is" in ended.out
+    said = next(row for row in ended.out.splitlines() if "profile =" in row)
+    assert (folder / "order-sync.toml").read_text() == before
+    (folder / "order-sync.toml").write_text(f"{said.strip()}\n{before}")
+    settings = load_settings(config=None, env=None, environ={}, cwd=folder)
+    assert load_profile(settings.profile) == load_profile(DEFAULT_PROFILE)
+    told = run("init", "--profile", "another.toml", "-o", "json").document
+    assert (told["is_written"], told["profile"]) == (False, str(folder / "another.toml"))
+
+
+@pytest.mark.parametrize(
+    ("there", "options"),
+    [("order-sync.toml", ["--board-id", "7"]), ("my-profile.toml", []),
+     ("my-profile.toml", ["--board-id", "7"])],
+)  # fmt: skip
+def test_with_a_profile_both_files_are_written_or_none(run, folder, there, options):
+    (folder / there).write_text("# mine\n")
+    ended = run("init", "--profile", "my-profile.toml", *options)
     assert ended.exit_code == 2
     assert f"{there} exists already" in ended.err
     assert [(path.name, path.read_text()) for path in folder.iterdir()] == [(there, "# mine\n")]

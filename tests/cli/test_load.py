@@ -312,3 +312,16 @@ def test_a_price_nobody_can_read_is_counted_at_the_load(run, folder, write_csv):
     path = write_csv(f'{A},"31,50",TRUE', f"{B},$ 31.50,TBC", header=header)
     document = run("load", str(path), "-o", "json").document
     assert document["unreadable"] == {"CUSTOMER PRICE": 1, "US TARIFF RATE": 1}
+
+
+def test_decimal_commas_are_named_with_what_to_do(run, folder, write_csv):
+    header = HEADER + ",CUSTOMER PRICE,US TARIFF RATE"
+    path = write_csv(f'{A},TBC,"7,5 %"', f'{B},"1.231,50",TBC', header=header)
+    document = run("load", str(path), "-o", "json").document
+    assert document["unreadable"] == {"CUSTOMER PRICE": 2, "US TARIFF RATE": 2}
+    assert document["decimal_commas"] == {"US TARIFF RATE": "7,5 %", "CUSTOMER PRICE": "1.231,50"}
+    shown = run("load", str(path)).out
+    assert "Decimal commas, it seems, in US TARIFF RATE, CUSTOMER PRICE: 7,5 % in" in shown
+    assert "do: write numbers with a point (12.50)" in shown
+    path = write_csv(f"{A},TBC,7.5 %", f'{B},"1,231.50",', header=header)
+    assert run("load", str(path), "-o", "json").document["decimal_commas"] == {}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from order_sync import notifying
 from order_sync.rules.alerts import Alert
+from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer
+from order_sync.sandbox.options import PLANS
 
-from .conftest import GOOD, OTHER
+from .conftest import GOOD, OTHER, TOKEN
 from .receiver import receiving
 
 BAD = "JOO-2,JOHNNIE O,M01,WHITE,4755,-3,,2025 FALL,,RECEIVED,PCE"
@@ -48,6 +51,41 @@ def test_a_run_that_fails_and_its_recovery_are_told_once(run, board, load, heard
         assert part in post["message"]
     assert [run("sync").exit_code for _ in range(2)] == [0, 0]
     assert heard.titles() == ["run_failed", "over: run_failed"]
+
+
+@pytest.fixture
+def account_of_few_calls(monkeypatch):
+    """The sandbox of a board on an account that may make only so many calls a day."""
+    plan = replace(PLANS["free"], requests_per_day=20)
+    sandbox = Sandbox(SandboxOptions(token=TOKEN, plan_limits=plan))
+    board = sandbox.add_board("customer-master-schedule", name="Schedule", customers=["JOHNNIE O"])
+    with SandboxServer(sandbox, port=0) as server:
+        settings = {"API_URL": server.api_url, "BOARD_ID": board.id, "BATCH_SIZE": "1"}
+        for name, value in settings.items():
+            monkeypatch.setenv(f"ORDER_SYNC_MONDAY__{name}", value)
+        monkeypatch.setenv("MONDAY_API_TOKEN", TOKEN)
+        yield sandbox
+
+
+def test_a_run_that_pauses_is_told_and_so_is_that_it_went_on(
+    run, account_of_few_calls, load, heard
+):
+    load(*(GOOD.replace("JOO-1", f"JOO-{n}") for n in range(14)))
+    codes = [run("sync").exit_code]
+    assert codes == [4]
+    assert heard.titles() == ["paused"]
+    (post,) = heard.posts
+    for part in ("sync paused: monday.com's calls are used up for now", "order-sync status"):
+        assert part in post["message"]
+    assert run("sync").exit_code == 4
+    assert heard.titles() == ["paused"]
+    for _ in range(20):
+        account_of_few_calls.clock.advance(86_400)
+        codes.append(run("sync").exit_code)
+        if codes[-1] == 0:
+            break
+    assert codes[-1] == 0
+    assert heard.titles() == ["paused", "over: paused"]
 
 
 def test_every_run_that_fails_tells_when_that_is_wanted(run, board, load, heard, monkeypatch):

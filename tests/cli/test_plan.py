@@ -87,6 +87,18 @@ def test_a_plan_as_json_has_every_order_with_its_values(run, board, load):
     assert order["columns"] == [{"title": "PO NUMBER", "before": "4755", "after": "9"}]
 
 
+def test_items_in_a_diff_are_links_where_the_account_is_known(run, board, load, monkeypatch):
+    load(GOOD)
+    run("sync")
+    load(GOOD.replace("4755", ""))
+    (item,) = board.items()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "]8;" not in run("plan", "--diff").out
+    monkeypatch.setenv("ORDER_SYNC_MONDAY__WEB_URL", "https://company.monday.com")
+    address = f"https://company.monday.com/boards/{board.id}/pulses/{item.id}"
+    assert f";{address}\x1b" in run("plan", "--diff").out
+
+
 def test_data_in_a_diff_cannot_steer_the_terminal(run, board, load):
     load(GOOD)
     run("sync")

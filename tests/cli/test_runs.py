@@ -73,6 +73,20 @@ def test_a_plan_for_people_names_customers_groups_refusals_and_calls(run, board,
     assert "calls" in shown
 
 
+def test_a_plan_names_its_warnings_with_an_example_and_where_all_of_them_are(run, board, load):
+    load(GOOD.replace("2025 FALL", ""), OTHER.replace("2025 FALL", ""))
+    told = run("plan", "-o", "json").document
+    assert told["warnings"] == 2
+    assert [(one["order_key"], one["code"]) for one in told["warned"]] == [
+        ("joo-1|m01|white", "unknown_season"), ("rhy-1|m01|black", "unknown_season"),
+    ]  # fmt: skip
+    shown = run("plan").out
+    assert "JOO-1: CUSTOMER SEASON and AAG SEASON are blank" in shown
+    assert "order-sync plan --output json, under warned" in shown
+    load(GOOD)
+    assert "unknown_season" not in run("plan").out
+
+
 def test_a_clean_sync_exits_0_and_tells_what_it_made(run, board, load):
     load(GOOD)
     ended = run("sync")

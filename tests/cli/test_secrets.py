@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import io
 import json
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,18 +19,30 @@ import pytest
 from sqlalchemy import make_url
 
 from order_sync import cli
+from order_sync.config import load_settings
+from order_sync.dashboard import create_app
+from order_sync.dashboard.access import Access
 from order_sync.database_url import HIDDEN
 from order_sync.db.dialects.base import unreachable
+from order_sync.db.engine import Database
+from order_sync.profile import load_profile
 from order_sync.sandbox import Sandbox, SandboxOptions, SandboxServer
 from order_sync.settings import safe_url
 
 from .conftest import GOOD, ORDER_HEADER, OTHER
+from .receiver import receiving
 
 # Signs that are written differently in URLs, JSON and base64: whatever form it takes is noticed.
 TOKEN = "Zq7x+Kp/2w=Vh9~Tn4&Rb8'Lm3\"Gc6"
 PASSWORD = "Wd5@k:Xs/8%Jf2?Yv#Bt1"
+HOOK = "Ry6-Lz1_Qe8~Mu3.Tc9"  # a password in the address of a chat
 BAD = "JOO-2,JOHNNIE O,M01,WHITE,4755,-3,,2025 FALL,,RECEIVED,PCE"
 MORE = [GOOD.replace("JOO-1", f"JOO-{n}") for n in range(10, 40)]
+LATER = (
+    "metrics -v", "metrics --textfile order-sync.prom", "notify test -v -o json", "notify check -v",
+    "runs -v", "runs --failed -o json", "batches -v", "schema", "schema --settings",
+    "db upgrade -v", "adopt -v -o json", "errors resolve JOO-2 --as ignore -v",
+)  # fmt: skip
 WINDOWS = {"SEND_WINDOW_S": "0.4", "SERVER_LIMIT_S": "0.6", "READ_LAG_S": "0"}
 LONGEST_PIECE = 7  # characters: of more no text may hold a piece, whole or coded
 
@@ -54,6 +68,8 @@ class Ran:
     said: dict[str, str] = field(default_factory=dict)  # command line -> stdout and stderr
     codes: list[int] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)  # path -> what the sandbox served
+    shown: dict[str, str] = field(default_factory=dict)  # path -> what the dashboard served
+    posts: list[dict[str, object]] = field(default_factory=list)  # notifications that arrived
 
     def run(self, line: str) -> None:
         out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
@@ -66,6 +82,25 @@ class Ran:
         self.said[name] = out.buffer.getvalue().decode()
         self.codes.append(int(ended.value.code or 0))
 
+    def an_id(self, table: str, column: str) -> str:
+        with closing(sqlite3.connect(self.folder / "order-sync.db")) as db:
+            found: str = db.execute(f"SELECT max({column}) FROM {table}").fetchone()[0]
+        return found
+
+    async def look_at_the_dashboard(self) -> None:
+        settings = load_settings(config=None, env=None, environ=dict(os.environ), cwd=self.folder)
+        profile = load_profile(settings.profile)
+        with closing(Database(settings.database.url, read_only=True)) as database:
+            app = create_app(settings, profile, database, Access("127.0.0.1", "session"))
+            async with httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1"
+            ) as client:
+                run_id = self.an_id("MON_SyncRuns", "run_id")
+                for path in ("/", "/runs", f"/runs/{run_id}", "/errors", "/search?q=JOO-1",
+                             "/orders?key=joo-1%7Cm01%7Cwhite", "/nowhere"):  # fmt: skip
+                    answer = await client.get(path)
+                    self.shown[path] = f"{answer.status_code} {answer.headers} {answer.text}"
+
 
 @pytest.fixture(scope="module")
 def commands(tmp_path_factory):
@@ -76,13 +111,17 @@ def commands(tmp_path_factory):
     board = sandbox.add_board(
         "customer-master-schedule", name="Schedule", customers=["JOHNNIE O", "RHYTHM"]
     )
-    with pytest.MonkeyPatch.context() as patch, SandboxServer(sandbox, port=0) as server:
+    with (
+        pytest.MonkeyPatch.context() as patch, SandboxServer(sandbox, port=0) as server,
+        receiving() as heard,
+    ):  # fmt: skip
         patch.chdir(folder)
         for name, value in {
             "MONDAY_API_TOKEN": TOKEN,
             "ORDER_SYNC_LOG__LEVEL": "debug",
             "ORDER_SYNC_MONDAY__API_URL": server.api_url,
             "ORDER_SYNC_MONDAY__BOARD_ID": board.id,
+            "ORDER_SYNC_NOTIFY__URLS": heard.url.replace("json://", f"json://me:{HOOK}@") + HOOK,
             **{f"ORDER_SYNC_MONDAY__{key}": value for key, value in WINDOWS.items()},
         }.items():
             patch.setenv(name, value)
@@ -106,6 +145,17 @@ def commands(tmp_path_factory):
         ran.run("errors list -v")
         ran.run("errors show JOO-2 -v --output json")
         ran.run("explain JOO-1 -v")
+        ran.run("explain JOO-1 -v --full --output json")
+        for line in LATER:
+            ran.run(line)
+            assert ran.codes[-1] in (0, 3), line
+        ran.run(f"runs show {ran.an_id('MON_SyncRuns', 'run_id')} -v")
+        ran.run(f"batches show {ran.an_id('MON_BatchProcessing', 'batch_id')} -v -o json")
+        heard.status = 500
+        ran.run("notify test -v")
+        heard.status = 200
+        ran.posts = heard.posts
+        asyncio.run(ran.look_at_the_dashboard())
         patch.setenv("MONDAY_API_TOKEN", TOKEN[::-1])
         ran.run("sync -v")
         patch.setenv("MONDAY_API_TOKEN", f"{TOKEN} {TOKEN}")
@@ -134,31 +184,49 @@ def test_the_check_itself_sees_a_secret_in_every_form():
     assert not shows("[token] ***", TOKEN)
 
 
-def test_no_command_shows_the_token_however_it_ends(commands):
+@pytest.fixture(params=[TOKEN, TOKEN[::-1], HOOK], ids=["token", "wrong token", "address"])
+def secret(request):
+    return request.param
+
+
+def test_no_command_shows_a_secret_however_it_ends(commands, secret):
     assert set(commands.codes) >= {0, 2, 3, 5}
-    assert [line for line, text in commands.said.items() if shows(text, TOKEN)] == []
-    assert [line for line, text in commands.said.items() if shows(text, TOKEN[::-1])] == []
+    assert [line for line, text in commands.said.items() if shows(text, secret)] == []
     assert sum(len(text) for text in commands.said.values()) > 10_000
 
 
-def test_no_file_holds_the_token(commands):
+def test_no_file_holds_a_secret(commands, secret):
     files = [path for path in commands.folder.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {
         "order-sync.db", "plan.json", "board.json", "sandbox.state", "sandbox.state-wal",
+        "order-sync.prom",
     }  # fmt: skip
-    assert [path.name for path in files if shows(path.read_bytes(), TOKEN)] == []
+    assert [path.name for path in files if shows(path.read_bytes(), secret)] == []
 
 
-def test_no_table_holds_the_token(commands):
+def test_no_table_holds_a_secret(commands, secret):
     with closing(sqlite3.connect(commands.folder / "order-sync.db")) as db:
-        (requests,) = db.execute("SELECT count(*) FROM MON_ApiRequests").fetchone()
+        counts = {
+            name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
+            for name in ("MON_ApiRequests", "MON_Notifications", "MON_OrderEvents")
+        }
         dumped = "\n".join(db.iterdump())
-    assert requests > 5
-    assert not shows(dumped, TOKEN)
+    assert min(counts.values()) > 0
+    assert not shows(dumped, secret)
 
 
-def test_no_page_of_the_sandbox_shows_the_token(commands):
-    assert [path for path, text in commands.pages.items() if shows(text, TOKEN)] == []
+def test_no_page_of_the_sandbox_shows_a_secret(commands, secret):
+    assert [path for path, text in commands.pages.items() if shows(text, secret)] == []
+
+
+def test_no_page_of_the_dashboard_shows_a_secret(commands, secret):
+    assert sorted({text[:3] for text in commands.shown.values()}) == ["200", "404"]
+    assert [path for path, text in commands.shown.items() if shows(text, secret)] == []
+
+
+def test_no_notification_shows_a_secret(commands, secret):
+    assert commands.posts
+    assert not shows(json.dumps(commands.posts), secret)
 
 
 # What no library should have told ----------------------------------------------------------------
@@ -197,6 +265,52 @@ NO_USE = [
     f"://me:{IN_URL}@127.0.0.1",
     PASSWORD,
 ]
+
+
+def test_a_database_that_is_used_is_told_without_its_password(
+    run, board, load, monkeypatch, folder, postgres_url
+):
+    url = make_url(postgres_url).set(password=PASSWORD).render_as_string(False)
+    monkeypatch.setenv("ORDER_SYNC_LOG__LEVEL", "debug")
+    monkeypatch.setenv("ORDER_SYNC_DATABASE__URL", url)
+    load(GOOD, BAD)
+    assert run("sync", "-v", "--kestra").exit_code == 3
+    said = [
+        run(*line.split())
+        for line in ("check -v", "db upgrade -v", "status -v -o json", "runs -v", "metrics -v",
+                     "explain JOO-1 -v -o json", "errors list -v", "plan -v --diff --out p.json",
+                     f"init --database-url {url} --path written.toml")
+    ]  # fmt: skip
+    assert [ended.exit_code for ended in said] == [0] * 8 + [2]
+    assert [ended for ended in said if shows(ended.out + ended.err, PASSWORD)] == []
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if shows(path.read_bytes(), PASSWORD)] == []
+    with closing(Database(postgres_url, read_only=True)) as database, database.begin() as conn:
+        names = conn.exec_driver_sql(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        ).scalars()
+        rows = [conn.exec_driver_sql(f'SELECT * FROM "{name}"').all() for name in names.all()]
+    assert len(rows) > 10
+    assert not shows(str(rows), PASSWORD)
+
+
+def test_a_dashboard_whose_database_is_away_shows_no_password(folder):
+    environ = {"ORDER_SYNC_DATABASE__URL": f"postgresql://me:{IN_URL}@127.0.0.1:1/orders"}
+
+    async def look(path: str) -> httpx2.Response:
+        settings = load_settings(config=None, env=None, environ=environ, cwd=folder)
+        with closing(Database(settings.database.url, read_only=True)) as database:
+            app = create_app(settings, load_profile(settings.profile), database, Access())
+            transport = httpx2.ASGITransport(app=app)
+            async with httpx2.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1"
+            ) as client:
+                return await client.get(path)
+
+    for path in ("/", "/runs", "/errors"):
+        answer = asyncio.run(look(path))
+        assert answer.status_code == 503
+        assert not shows(answer.text, PASSWORD)
 
 
 @pytest.mark.parametrize("setting", ["DATABASE", "SOURCE"])

@@ -15,6 +15,7 @@ from order_sync.rules.values import (
     clean_number,
     clean_quantity,
     clean_text,
+    has_decimal_comma,
     key_part,
     key_parts,
     number_text,
@@ -244,3 +245,13 @@ def test_a_key_that_is_too_long_is_cut_and_still_its_own():
     for cut in range(12):
         key = order_key(["y" * (455 + cut), "\\" * 99, "| " * 99])
         assert parse_key(key) == key
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [("12,50", True), ("1.234,5", True), (" -0,5 €", True), ("(12,50)", True), ("7,5\u00a0%", True),
+     ("soon", False), ("12,50,30", False), ("a,b", False), (",", False), ("1" * 80 + ",5", False)],
+)  # fmt: skip
+def test_a_decimal_comma_is_recognised(text, is_one):
+    assert clean_number(text)[0] is None
+    assert has_decimal_comma(text) is is_one

@@ -38,6 +38,7 @@ class InitDocument:
 
     path: str  # of the file
     profile: str | None  # the profile that was written with --profile
+    is_written: bool  # false: the settings were there, and only the profile was written
     next: list[str]  # commands to go on with
 
 

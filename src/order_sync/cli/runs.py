@@ -100,8 +100,12 @@ def _plan(
         tell_plan(made, out)
         return 0
     session.result(
-        asdict(made), *plan_parts(made, diff=diff, out=out, filtered=session.filters != Filters())
-    )
+        asdict(made),
+        *plan_parts(
+            made, diff=diff, out=out, filtered=session.filters != Filters(),
+            web_url=session.settings.monday.web_url,
+        ),
+    )  # fmt: skip
     return 0
 
 

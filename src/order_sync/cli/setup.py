@@ -61,21 +61,36 @@ def init(
 ) -> None:
     """Write an order-sync.toml with every setting explained."""
     from order_sync.cli.documents import InitDocument
-    from order_sync.cli.show_setup import init_parts
+    from order_sync.cli.show_setup import init_parts, profile_parts
     from order_sync.config import CONFIG_FILE, find_config
-    from order_sync.starter_settings import Known, write_settings, write_settings_and_profile
+    from order_sync.starter_settings import (
+        Known,
+        named_in,
+        write_profile,
+        write_settings,
+        write_settings_and_profile,
+    )
 
     file = (path or session.config or Path(CONFIG_FILE)).absolute()
     known = Known(board_id, database_url, source_table)
+    stays = profile is not None and file.exists() and not force and not known.values()
     if profile is None:
         write_settings(file, known, replace=force)
+    elif stays:
+        write_profile(profile)
     else:
         write_settings_and_profile(file, profile, known, replace=force)
     option = "" if find_config(Path.cwd()) == file else f" --config {shlex.quote(str(file))}"
     commands = [f"order-sync {name}{option}" for name in ("check", "load FILE", "plan")]
     session.result(
-        InitDocument(str(file), None if profile is None else str(profile.absolute()), commands),
-        *init_parts(file, profile, commands, has_board=board_id is not None),
+        InitDocument(
+            str(file), None if profile is None else str(profile.absolute()), not stays, commands
+        ),
+        *(
+            profile_parts(file, profile, named_in(file, profile))
+            if profile is not None and stays
+            else init_parts(file, profile, commands, has_board=board_id is not None)
+        ),
     )
 
 

@@ -1,14 +1,18 @@
 """How a plan looks."""
 
+# ruff: noqa: PLC0415 - rich loads when there is something to show, so that help is quick
+
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from order_sync.cli.output import safe, table
+from order_sync.board_links import item_url
+from order_sync.cli.output import Linked, linked, safe, table
 from order_sync.cli.show_runs import counted, line, names, refused_parts, reported_parts
-from order_sync.outcome import Plan, PlanCost, PlannedOrder
+from order_sync.outcome import Plan, PlanCost, PlannedOrder, WarnedOrder
 from order_sync.rules.states import ChangeType
 
 if TYPE_CHECKING:
@@ -40,20 +44,25 @@ _STYLES = {ChangeType.NEW: "green", ChangeType.CANCELLED: "red", ChangeType.DELE
 
 
 def plan_parts(
-    plan: Plan, *, diff: bool, out: Path | None, filtered: bool = False
+    plan: Plan, *, diff: bool, out: Path | None, filtered: bool = False, web_url: str | None = None
 ) -> Iterator[RenderableType]:
-    """What a person reads of a plan."""
+    """What a person reads of a plan.
+
+    Args:
+        web_url: the setting `monday.web_url`; None: items are no links.
+    """
     name = safe(plan.board_name) or "the board"
     yield line(f"Plan for {name} ({plan.board_id}), profile {plan.profile}", style="bold")
     if plan.customers:
         yield _customers(plan)
     if diff:
-        yield from _diff_parts(plan)
+        yield from _diff_parts(plan, web_url)
     if plan.new_groups:
         yield line(f"New groups ({len(plan.new_groups)}): {names(plan.new_groups)}")
     for title, labels in plan.new_labels.items():
         yield line(f"New labels in {safe(title)} ({len(labels)}): {names(labels)}")
     yield from refused_parts(plan.refused)
+    yield from _warned_parts(plan.warned)
     yield from reported_parts(plan.reported)
     yield from (line(f"note: {safe(notice)}", style="yellow") for notice in plan.notices)
     yield line(_sentence(plan), style="bold")
@@ -67,6 +76,25 @@ def plan_parts(
     elif plan.orders_to_send and not plan.guards:
         same = ", with the same filters" if filtered else ""
         yield line(f"next: order-sync sync{same}", style="cyan")
+
+
+def _warned_parts(warned: Sequence[WarnedOrder]) -> Iterator[RenderableType]:
+    """Warnings by code, each with the first order it is about."""
+    if not warned:
+        return
+    counts = Counter(one.code for one in warned)
+    first = {one.code: one for one in reversed(warned)}
+    yield table(
+        ["Warning, sent all the same", "Orders", "For example"],
+        (
+            [code, count, f"{first[code].order_key.split('|')[0].upper()}: {first[code].message}"]
+            for code, count in counts.most_common()
+        ),
+        right=["Orders"],
+        fold="For example",
+    )
+    if len(warned) > len(counts):
+        yield line("all of them: order-sync plan --output json, under warned", style="cyan")
 
 
 def _customers(plan: Plan) -> RenderableType:
@@ -86,10 +114,10 @@ def _customers(plan: Plan) -> RenderableType:
     )
 
 
-def _diff_parts(plan: Plan) -> Iterator[RenderableType]:
+def _diff_parts(plan: Plan, web_url: str | None) -> Iterator[RenderableType]:
     """Orders with what stands on the board and what would stand there."""
     for order in plan.orders[:_DIFFS]:
-        yield from _one_diff(order)
+        yield from _one_diff(order, item_url(web_url, plan.board_id, order.item_id))
     if len(plan.orders) > _DIFFS:
         more = len(plan.orders) - _DIFFS
         yield line(f"… and {more:,} more orders (all of them: --output json, or --out FILE)")
@@ -97,11 +125,15 @@ def _diff_parts(plan: Plan) -> Iterator[RenderableType]:
         yield line("")
 
 
-def _one_diff(order: PlannedOrder) -> Iterator[RenderableType]:
+def _one_diff(order: PlannedOrder, url: str | None) -> Iterator[RenderableType]:
+    from rich.text import Text
+
     what = "taken over" if order.taken_over else _WORDS[order.change]
-    item = f" (item {order.item_id})" if order.item_id else ""
-    heading = f"{what}: {safe(order.name)}{item}, {safe(order.group)}"
-    yield line(heading, style=f"bold {_STYLES.get(order.change, 'yellow')}")
+    item = (" (item ", linked(Linked(order.item_id, url)), ")") if order.item_id else ()
+    yield Text.assemble(
+        f"{what}: {safe(order.name)}", *item, f", {safe(order.group)}",
+        style=f"bold {_STYLES.get(order.change, 'yellow')}",
+    )  # fmt: skip
     if order.whole:
         yield line("    every mapped column is written: what the board shows is not certain")
     for column in order.columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,14 @@ def init_parts(
         yield line(f"  {safe(command):<{width}}  # {why}", style="cyan")
 
 
+def profile_parts(path: Path, profile: Path, named: str) -> Iterator[RenderableType]:
+    """Where a profile is, and how settings that were there already come to use it."""
+    yield line(f"{safe(profile)} is written: the shipped profile. Name your columns in it.")
+    yield line(f"{safe(path)} was there and stays as it is.", style="bold")
+    yield line("Set in it, above the first line with a [:")
+    yield line(f"  profile = {json.dumps(safe(named), ensure_ascii=False)}", style="cyan")
+
+
 def load_parts(
     report: LoadReport, *, sizes: Sequence[str], ask_for_dates: bool
 ) -> Iterator[RenderableType]:
@@ -43,6 +52,15 @@ def load_parts(
             right=["Unreadable cells, kept as text"],
         )
         yield line("Numbers are read with a decimal point, dates as YYYY-MM-DD.")
+    if report.decimal_commas:
+        column, cell = next(iter(report.decimal_commas.items()))
+        names = ", ".join(safe(name) for name in report.decimal_commas)
+        yield line(
+            f"Decimal commas, it seems, in {names}: {safe(cell)} in {safe(column)} is not guessed"
+            " at, and a cell such as 1,234 is read as 1234.",
+            style="yellow",
+        )
+        yield line("  do: write numbers with a point (12.50) and load again", style="cyan")
     if ask_for_dates:
         yield line("Dates such as 03/02/2026? Load again with --dates day-first or month-first.")
     if report.absent:

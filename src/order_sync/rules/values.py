@@ -39,6 +39,7 @@ _BLANKS = re.compile("[\t\u00a0\u2007\u202f]")
 # they cannot be stored, or make two texts differ that look the same.
 _REMOVED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\u200b\u2060]")
 
+_COMMAS_FOR_POINTS = str.maketrans(",.", ".,")
 _GROUPED = r"(?:[0-9]{1,3}(?:[, ][0-9]{3})+|[0-9]+)"
 _NUMBER = re.compile(rf"(?P<digits>(?:{_GROUPED}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{{1,6}})?)")
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,11}(?:\.[0-9]{1,4})?")  # within all limits
@@ -105,6 +106,15 @@ def _number(raw: object) -> tuple[Decimal | None, Warn | None]:
     if not number:
         return Decimal(0), None
     return _within_limits(number, raw)
+
+
+def has_decimal_comma(text: str) -> bool:
+    """Whether a text that is no number is one where commas and points change places.
+
+    Such as `12,50`, `1.234,50` and `-0,5 €`.
+    """
+    cleaned = clean_text(text) if "," in text and len(text) <= _SHORT else None
+    return cleaned is not None and _parse_number(cleaned.translate(_COMMAS_FOR_POINTS)) is not None
 
 
 def clean_quantity(raw: object) -> tuple[int | None, Refusal | None]:
