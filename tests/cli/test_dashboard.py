@@ -64,3 +64,39 @@ def test_a_port_that_is_taken_says_what_to_do(run):
         ended = run("dashboard", "--port", str(taken.getsockname()[1]))
     assert ended.exit_code == 2
     assert "choose another --port" in ended.err
+
+
+TOKEN = "a-token-somebody-keeps-in-a-file"
+
+
+def test_a_token_can_be_kept_in_a_file(start, folder):
+    path = folder / "pages.token"
+    path.write_text(f"{TOKEN}\n")
+    path.chmod(0o600)
+    _process, told = start("--host", "0.0.0.0", "--access-file", str(path))
+    assert told["url"] == told["address"]
+    port = told["address"].rpartition(":")[2]
+    with httpx2.Client(follow_redirects=True, base_url=f"http://127.0.0.1:{port}") as client:
+        assert client.get("/").status_code == 401
+        assert client.get(f"/?token={TOKEN}x").status_code == 401
+        assert client.get(f"/?token={TOKEN}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "wrong"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"short", "holds no token"),
+        (b"", "holds no token"),
+        (b"with blanks in it and long enough", "holds no token"),
+        (b"\xff\xfe" * 20, "cannot be read: it is no text"),
+    ],
+)
+def test_a_token_file_without_a_token_is_a_clear_error(run, folder, content, wrong):
+    path = folder / "pages.token"
+    if content is not None:
+        path.write_bytes(content)
+    ended = run("dashboard", "--access-file", str(path))
+    assert ended.exit_code == 2
+    assert wrong in ended.err
+    assert "do: " in ended.err

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +16,8 @@ from order_sync.cli.session import Session
 from order_sync.errors import ConfigError
 
 PORT = 8321
+SHORTEST_TOKEN = 24  # characters: too many to be guessed
+TOKEN = re.compile(r"[A-Za-z0-9_-]+")  # what an address and a cookie carry as it is
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,19 +38,30 @@ def dashboard(
         bool,
         typer.Option("--actions", help="Print an address with a token that lets a person act."),
     ] = False,
+    access_file: Annotated[
+        Path | None,
+        typer.Option("--access-file", metavar="FILE", show_default=False,
+                     help="Take the token from this file; without it each start makes a new one."),
+    ] = None,
 ) -> int:  # fmt: skip
     """Serve the monitoring pages until Ctrl-C."""
     from order_sync.cli.documents import DashboardDocument
     from order_sync.dashboard import create_app, serve
     from order_sync.dashboard.access import Access, is_loopback, new_token
 
-    token = new_token() if actions or not is_loopback(host) else None
+    if access_file is not None:
+        token: str | None = _token_of(session, access_file)
+    else:
+        token = new_token() if actions or not is_loopback(host) else None
     access = Access(host, token)
 
     def announce(address: str) -> None:
-        shown = address if token is None else f"{address}/?token={token}"
+        # A token somebody keeps in a file is nobody's to print.
+        shown = address if token is None or access_file else f"{address}/?token={token}"
         lines = [shown]
-        if access.needs_token:
+        if access_file is not None:
+            lines.append(f"To act, open {address}/?token= followed by what {access_file} holds.")
+        elif access.needs_token:
             lines.append("Whoever has this address may look and act; nobody may without it.")
         elif token is not None:
             lines.append("Whoever has this address may act; without the token they may look.")
@@ -66,3 +81,30 @@ def dashboard(
                 hint="choose another --port or --host",
             ) from error
     return 0
+
+
+def _token_of(session: Session, path: Path) -> str:
+    """The token in a file.
+
+    Raises:
+        ConfigError: there is no such file, or what it holds is no token.
+    """
+    from order_sync.private_files import open_to_all
+
+    try:
+        token = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(
+            f"--access-file {path} cannot be read: {why}",
+            hint="name a file that is there and that you may read",
+        ) from error
+    if len(token) < SHORTEST_TOKEN or not TOKEN.fullmatch(token):
+        raise ConfigError(
+            f"--access-file {path} holds no token",
+            hint=f"write {SHORTEST_TOKEN} or more letters, digits, - and _ into it,"
+            " such as: openssl rand -hex 24",
+        )
+    if open_to_all(path):
+        session.note(f"every user of this machine can read {path}; do: chmod 600 {path}")
+    return token

@@ -41,8 +41,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPool
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
@@ -106,6 +106,9 @@ class Sqlite(Dialect):
             dbapi.execute("PRAGMA synchronous=FULL")
             if not in_memory and not read_only:
                 dbapi.execute("PRAGMA journal_mode=WAL").fetchall()
+
+        if read_only and not in_memory:
+            _follow_file(engine, Path(str(path)))
 
         @event.listens_for(engine, "begin")
         def _begin(conn: Connection) -> None:
@@ -256,6 +259,32 @@ def _insertion(table: str, names: tuple[str, ...], rows: int) -> str:
     row = f"({', '.join('?' * len(names))})"
     listed = ", ".join(quoted(name) for name in names)
     return f"INSERT INTO {quoted(table)} ({listed}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - names come from our own tables
+
+
+def _follow_file(engine: Engine, path: Path) -> None:
+    """Let a long-lived reader notice that another file stands at `path` now, as after a restore.
+
+    A connection that is kept open would go on reading the old file, which nobody else can see.
+    """
+
+    @event.listens_for(engine, "connect")
+    def remember(_dbapi: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _identity(path)
+
+    @event.listens_for(engine, "checkout")
+    def compare(
+        _dbapi: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError("another file stands there now")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _row_text(*cells: object) -> str:
