@@ -57,6 +57,8 @@ def wire_value(board_type: str, value: Value, label_ids: Dict[str, int] | None =
         return clear_value(board_type)
     if board_type == "text" and type(value) is str:
         return value
+    if board_type == "numbers" and type(value) is Decimal:
+        return number_text(value)
     shown = as_shown(board_type, value)
     if board_type == "date" and isinstance(shown, date):
         return {"date": shown.isoformat()}
@@ -91,7 +93,9 @@ def wire_values(
     """
     ids = label_ids or {}
     return {
-        title: wire_value(types[title], value, ids.get(title))
+        title: value
+        if type(value) is str and types[title] == "text"
+        else wire_value(types[title], value, ids.get(title))
         for title, value in values.items()
         if (value is not None or clear_blanks) and title in types
     }
