@@ -230,7 +230,7 @@ class Postgres(Dialect):
             target = f"{quoted(table.schema)}.{target}"
         statement = f"COPY {target} ({', '.join(quoted(n) for n in names)}) FROM STDIN"
         with _cursor(conn, statement) as cursor, cursor.copy(statement.encode()) as copy:
-            cells = [*cells_for_driver(conn, table, names, rows)]
+            cells = cells_for_driver(conn, table, names, rows)
             for start in range(0, len(cells), COPIED_AT_ONCE):
                 copy.write(copy_text(cells[start : start + COPIED_AT_ONCE]))
 
