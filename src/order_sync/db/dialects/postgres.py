@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 10
-COPIED_AT_ONCE = 500  # rows
+COPIED_AT_ONCE = 200  # rows: the server takes them in while the next are written
 LOCK_TRIES, LOCK_WAIT_S = 5, 0.1
 _LOCK_SESSIONS = "order_sync_lock_sessions"  # execution option: board -> pid of its lock's session
 _NO_FAST_PATH = "0A000"  # feature_not_supported: COPY into a table with row-level security

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 
 # Stand between cells and rows, and for NULL, until everything else is escaped. A text that has
 # one of them is cleaned first; NUL cannot be stored anyway.
 _CELL, _ROW, _NULL = "\x1f", "\x1e", "\x00"
+# What the server reads as Python writes it.
+_PLAIN = frozenset({str, int, float, Decimal, date, datetime, type(None)})
 
 
 def copy_text(rows: Sequence[Sequence[object]]) -> bytes:
@@ -27,11 +31,11 @@ def copy_text(rows: Sequence[Sequence[object]]) -> bytes:
 
 def _texts(column: Sequence[object]) -> Iterable[str]:
     """The cells of one column, as the server reads them."""
-    if set(map(type, column)) == {str}:
+    types = set(map(type, column))
+    if types == {str}:
         return column  # type: ignore[return-value]
-    return [
-        cell if type(cell) is str else _NULL if cell is None else _as_text(cell) for cell in column
-    ]
+    as_text = str if types <= _PLAIN else _as_text
+    return [_NULL if cell is None else as_text(cell) for cell in column]
 
 
 def _careful(row: Sequence[object]) -> bytes:
