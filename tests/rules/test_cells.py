@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from order_sync.rules.cells import CellReader, CellReaders
@@ -25,6 +25,7 @@ KINDS = {
 }
 
 
+@settings(deadline=None)
 @given(st.sampled_from(Kind), st.lists(CELLS, max_size=40))
 def test_a_cell_is_read_alike_whatever_was_read_before(kind, cells):
     reader = CellReader(kind, ())
