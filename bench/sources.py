@@ -7,7 +7,8 @@ sandbox, the databases are made for the benchmark. `MON_*` is filled as if the b
 order line, without source hashes: one run judges all and learns them (`judge all`). Then follow
 runs without a change (median of three), and a plan with one order line in a hundred changed.
 `stage` is a run on an empty board up to its first request, with 46 mapped columns, as the shipped
-profile has, and with 120. Memory is the peak of the process; a server's is not in it.
+profile has, and with 120; rows are made while others load, and only what the load waits for counts
+as their making. Memory is the peak of the process; a server's is not in it.
 
 `--lines 1000000` takes long and needs some 20 GB of disk. Exits 1 when a figure misses its target.
 """

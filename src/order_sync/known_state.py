@@ -96,14 +96,14 @@ class KnownState:
 
     def known_among(self, conn: Connection, keys: set[str]) -> set[str]:
         """Which of these order lines the board is known to hold."""
-        if not self.exists:
+        if not self.known_count:
             return set()
         return known.keys_known(conn, self.tables, self.board_id, keys)
 
     def known_orders(
         self, conn: Connection, keys: Iterable[str], mapping: Mapping
     ) -> dict[str, KnownOrder]:
-        if not self.exists:
+        if not self.known_count:
             return {}
         return known.known_orders(conn, self.tables, self.board_id, list(keys), mapping)
 

@@ -27,8 +27,11 @@ class OrderEvent:
     changes: str | None = None  # JSON: a list of rules.differences.Difference
 
 
-def add_events(conn: Connection, tables: Tables, run: RunRef, events: Iterable[OrderEvent]) -> None:
-    """Append `events`, all with the same time."""
+def add_events(
+    conn: Connection, tables: Tables, run: RunRef, events: Iterable[OrderEvent],
+    batch_id: str | None = None,
+) -> None:  # fmt: skip
+    """Append `events`, all with the same time, and of this batch unless they name another."""
     at = engine.now(conn)
     engine.bulk_insert(
         conn,
@@ -40,7 +43,7 @@ def add_events(conn: Connection, tables: Tables, run: RunRef, events: Iterable[O
                 "size_key": e.size_key,
                 "at": at,
                 "run_id": run.run_id,
-                "batch_id": e.batch_id,
+                "batch_id": e.batch_id or batch_id,
                 "request_id": e.request_id,
                 "request_pos": e.request_pos,
                 "event": e.event,

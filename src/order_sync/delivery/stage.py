@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import orjson
 import structlog
 from sqlalchemy import Connection
 from structlog.contextvars import bound_contextvars
@@ -17,20 +15,17 @@ from order_sync.db.events import OrderEvent
 from order_sync.db.refused import ErrorRow
 from order_sync.db.staging import StagedRow, Unit
 from order_sync.delivery.context import Delivery
-from order_sync.delivery.lookup import lookup_text
+from order_sync.delivery.staged_rows import Ahead, Carried, Portion, RowMaker, as_json
 from order_sync.detection import Detection
-from order_sync.rules.columns import wire_values
 from order_sync.rules.comparing import OrderAction
-from order_sync.rules.differences import differences
 from order_sync.rules.order import RefusedRow
-from order_sync.rules.states import BatchState, Biography, Operation, RowState
-from order_sync.rules.values import key_part
+from order_sync.rules.states import BatchState, Biography
 
 log = structlog.get_logger()
 
-AT_ONCE = 2_000  # order lines whose rows are in memory together
-_NO_ATTEMPTS: dict[str, Any] = {"stg_attempts": 0, "stg_travel_limit": None}
-Carried = dict[tuple[str, str | None], StagedRow]
+AT_ONCE = 500  # order lines whose rows are made together; those of two portions are in memory
+
+Portions = Ahead[Sequence[OrderAction], Portion]
 
 
 async def stage(delivery: Delivery, found: Detection) -> list[str]:
@@ -41,14 +36,21 @@ async def stage(delivery: Delivery, found: Detection) -> list[str]:
     by_customer: dict[str, list[OrderAction]] = {}
     for action in found.actions:
         by_customer.setdefault(action.order.customer, []).append(action)
-    batch_ids = []
+    parts: list[Sequence[OrderAction]] = []
+    numbers: dict[str, list[int]] = {}  # customer -> places of its actions in `parts`
     for customer, actions in by_customer.items():
-        batch_id = await d.write(_stage_batch, d, customer, actions, carried)
-        log.info(
-            "batch staged", batch_id=batch_id, orders=len(actions),
-            size_lines=sum(len(action.lines) for action in actions),
-        )  # fmt: skip
-        batch_ids.append(batch_id)
+        of_customer = [*staging.chunks(actions, AT_ONCE)]
+        numbers[customer] = [*range(len(parts), len(parts) + len(of_customer))]
+        parts += of_customer
+    batch_ids = []
+    with Ahead(RowMaker(d, carried).portion, parts) as portions:
+        for customer, actions in by_customer.items():
+            batch_id = await d.write(_stage_batch, d, customer, portions, numbers[customer])
+            log.info(
+                "batch staged", batch_id=batch_id, orders=len(actions),
+                size_lines=sum(len(action.lines) for action in actions),
+            )  # fmt: skip
+            batch_ids.append(batch_id)
     return batch_ids
 
 
@@ -88,14 +90,6 @@ def local_errors(rows: Iterable[RefusedRow], number_column: str) -> list[ErrorRo
     ]
 
 
-def as_json(value: object) -> str:
-    """JSON of whatever a source delivers; what JSON does not know becomes a text."""
-    try:
-        return orjson.dumps(value, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
-    except TypeError:  # half a surrogate pair, or an integer of more than 64 bits
-        return json.dumps(value, ensure_ascii=False, default=str)
-
-
 def _take_over(conn: Connection, d: Delivery, found: Detection) -> Carried:
     """Drop waiting rows that are staged anew, or that the source no longer wants.
 
@@ -118,167 +112,46 @@ def _take_over(conn: Connection, d: Delivery, found: Detection) -> Carried:
 
 
 def _stage_batch(
-    conn: Connection, d: Delivery, customer: str, actions: Sequence[OrderAction], carried: Carried
+    conn: Connection, d: Delivery, customer: str, portions: Portions, numbers: Sequence[int]
 ) -> str:
+    """One batch of the portions `numbers`."""
     batch_id = batches.open_batch(conn, d.tables, d.run, customer, "FULL_BATCH")
-    made = _Rows(d, batch_id, customer, carried, engine.now(conn))
+    common = {
+        "stg_batch_id": batch_id,
+        "stg_customer_batch": customer,
+        "stg_created_date": engine.now(conn),
+    }
     last = 0
     with bound_contextvars(batch_id=batch_id):
-        for some in staging.chunks(actions, AT_ONCE):
-            last = _stage_some(conn, d, batch_id, some, made, last)
+        for number in numbers:
+            last = _stage_portion(conn, d, portions[number], common, last)
     batches.reach(conn, d.tables, batch_id, BatchState.STAGING_LOADED)
     return batch_id
 
 
-def _stage_some(
-    conn: Connection, d: Delivery, batch_id: str, actions: Sequence[OrderAction], made: _Rows,
-    after: int,
-) -> int:  # fmt: skip
-    """Stage actions behind the staged row `after`; returns the last row's id."""
-    items = [made.item(a) for a in actions if a.operation is not None]
-    bad = staging.stage_rows(conn, d.tables.staging, items)
+def _stage_portion(
+    conn: Connection, d: Delivery, portion: Portion, common: dict[str, Any], after: int
+) -> int:
+    """Stage rows behind the staged row `after`; returns the last item row's id."""
+    batch_id = common["stg_batch_id"]
+    for item in portion.items:
+        item.update(common)
+    bad = staging.stage_rows(conn, d.tables.staging, portion.items)
     refused_keys = {row["order_key"] for row, _ in bad}
     parents = staging.staged_ids(conn, d.tables, batch_id, after)
-    lines = [
-        line
-        for a in actions
-        if a.lines and a.order.order_key not in refused_keys
-        for line in made.lines(a, parents.get(a.order.order_key))
-    ]
+    lines = []
+    for key, rows in portion.lines:
+        if key not in refused_keys:
+            parent = {**common, "stg_parent_stg_id": parents.get(key)}
+            for row in rows:
+                row.update(parent)
+            lines += rows
     bad_lines = staging.stage_rows(conn, d.tables.staging_subitems, lines)
     refused.store_errors(
         conn, d.tables, d.run, [_not_stored(row, why) for row, why in (*bad, *bad_lines)]
     )
-    events.add_events(conn, d.tables, d.run, made.notes(actions))
+    events.add_events(conn, d.tables, d.run, portion.notes, batch_id=batch_id)
     return max(parents.values(), default=after)
-
-
-class _Rows:
-    """Makes the staged rows of one batch."""
-
-    def __init__(
-        self, d: Delivery, batch_id: str, customer: str, carried: Carried, at: object
-    ) -> None:
-        self._d = d
-        self._carried = carried
-        self._types = {title: column.type for title, column in d.board.columns.items()}
-        self._label_ids = {
-            title: {label.text: label.id for label in column.labels}
-            for title, column in d.board.columns.items()
-            if column.type == "status"
-        }
-        self._fields = [(column.field, column.title) for column in d.mapping.columns]
-        self._batch_id = batch_id
-        self._common = {
-            "stg_batch_id": batch_id,
-            "stg_run_id": d.run.run_id,
-            "stg_customer_batch": customer,
-            "stg_status": RowState.PENDING.value,
-            "board_id": d.run.board_id,
-            "stg_retry_count": 0,
-            "stg_created_date": at,
-        }
-
-    def _attempts(self, key: str, size_key: str | None, payload_hash: str) -> dict[str, Any]:
-        before = self._carried.get((key, size_key)) if self._carried else None
-        if before is None or before.payload_hash != payload_hash:
-            return _NO_ATTEMPTS
-        return {"stg_attempts": before.attempts, "stg_travel_limit": before.travel_limit}
-
-    def item(self, action: OrderAction) -> dict[str, Any]:
-        order = action.order
-        operation = action.operation or Operation.UPDATE
-        values = order.values
-        if operation is not Operation.CREATE:
-            values = {title: values[title] for title in action.columns if title in values}
-        payload = {
-            "name": order.name,
-            "group": order.group_title,
-            "order_number": lookup_text(self._d, order),
-            "values": wire_values(
-                values,
-                self._types,
-                clear_blanks=operation is not Operation.CREATE,
-                label_ids=self._label_ids,
-            ),
-        }
-        return {
-            **self._common,
-            **self._attempts(order.order_key, None, order.payload_hash),
-            "order_key": order.order_key,
-            "update_operation": operation.value,
-            "change_type": action.change.value,
-            "update_fields": _fields(action.columns),
-            "payload_hash": order.payload_hash,
-            "stg_api_payload": as_json(payload),
-            "stg_monday_item_id": action.item_id,
-            "source_hash": action.source_hash,
-            "original_data": as_json(dict(order.original)),
-            "Title": order.name,
-            "Group": order.group_title,
-            "group_key": key_part(order.group_title),
-            **{field: order.values.get(title) for field, title in self._fields},
-        }
-
-    def lines(self, action: OrderAction, parent_stg_id: int | None) -> Iterator[dict[str, Any]]:
-        key = action.order.order_key
-        number = lookup_text(self._d, action.order)
-        shared = {
-            **self._common,
-            "stg_parent_stg_id": parent_stg_id,
-            "order_key": key,
-            "change_type": action.change.value,
-            "stg_monday_parent_item_id": action.item_id,
-        }
-        for line in action.lines:
-            size = line.line
-            payload = {
-                "name": size.name,
-                "label": size.label,
-                "quantity": size.quantity,
-                "order_number": number,
-            }
-            yield {
-                **shared,
-                **self._attempts(key, size.size_key, size.payload_hash),
-                "size_key": size.size_key,
-                "update_operation": line.operation.value,
-                "update_fields": _fields(line.columns),
-                "payload_hash": size.payload_hash,
-                "stg_api_payload": as_json(payload),
-                "stg_monday_subitem_id": line.subitem_id,
-                "stg_size_label": size.label,
-                "Title": size.name,
-                "Size": size.label,
-                "Order Qty": size.quantity,
-            }
-
-    def notes(self, actions: Sequence[OrderAction]) -> list[OrderEvent]:
-        """What goes into the orders' biographies: staged, and every warning."""
-        notes: list[OrderEvent] = []
-        for action in actions:
-            key = action.order.order_key
-            what = action.operation.value if action.operation else "size lines"
-            changed = f": {', '.join(action.columns)}" if action.columns else ""
-            differing = differences(action, self._d.mapping)
-            notes.append(
-                OrderEvent(
-                    key,
-                    Biography.STAGED,
-                    f"{action.change} {what}{changed}",
-                    batch_id=self._batch_id,
-                    changes=as_json([asdict(one) for one in differing]) if differing else None,
-                )
-            )
-            notes += [
-                OrderEvent(key, w.code, w.message, batch_id=self._batch_id, level="warning")
-                for w in action.order.warnings
-            ]
-        return notes
-
-
-def _fields(columns: Sequence[str]) -> str | None:
-    return json.dumps(columns, ensure_ascii=False) if columns else None
 
 
 def _not_stored(row: dict[str, Any], why: str) -> ErrorRow:

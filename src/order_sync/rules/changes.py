@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Dict
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
+from typing import Any
 
 from order_sync.rules.order import OrderLine, Refusal, RefusedRow, Value
 from order_sync.rules.values import number_text
@@ -27,21 +29,47 @@ def payload_hash(name: str, group: str, values: Dict[str, Value]) -> str:
     Independent of the order of the columns; 1, 1.0 and 1.00 are one number; an empty cell
     differs from an empty text and from a column that is not filled at all.
     """
-    titles = _sorted(tuple(values))
-    cells = map(values.__getitem__, titles)
-    parts = [f"order {ORDER_VERSION}", name, group, *titles]
-    parts += [f"t{cell}" if type(cell) is str else _canonical(cell) for cell in cells]
-    content = _UNIT.join(parts)
-    if content.count(_UNIT) != len(parts) - 1:
-        # Cleaned texts have no such character. With its length before it, no part runs into
-        # the next.
-        content = "".join([f"{len(part)}:{part}" for part in parts])
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+    return _hash_of(tuple(values)).of(name, group, [*map(canonical, values.values())])
 
 
-@lru_cache(maxsize=64)
-def _sorted(titles: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(titles))
+class PayloadHash:
+    """`payload_hash` of orders that have the same columns."""
+
+    def __init__(self, titles: Sequence[str]) -> None:
+        ranked = sorted(range(len(titles)), key=titles.__getitem__)
+        self._titles = [titles[at] for at in ranked]
+        self._sorted = picking(ranked)
+
+    def of(self, name: str, group: str, cells: Sequence[str]) -> str:
+        """Its hash; `cells` are the values as `canonical` writes them, in the order of titles."""
+        parts = [f"order {ORDER_VERSION}", name, group, *self._titles, *self._sorted(cells)]
+        content = _UNIT.join(parts)
+        if content.count(_UNIT) != len(parts) - 1:
+            # Cleaned texts have no such character. With its length before it, no part runs into
+            # the next.
+            content = "".join([f"{len(part)}:{part}" for part in parts])
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def picking(wanted: Sequence[Any]) -> Callable[[Any], Sequence[Any]]:
+    """What stands at the places (or under the names) `wanted`, in their order."""
+    if len(wanted) > 1:
+        return itemgetter(*wanted)
+    return lambda cells: [cells[at] for at in wanted]
+
+
+_hash_of = lru_cache(maxsize=64)(PayloadHash)
+
+
+def canonical(value: Value) -> str:
+    """`value` with its kind: the number 1 is not the text "1", nor is either an empty cell."""
+    if value is None:
+        return "-"
+    if isinstance(value, Decimal):
+        return f"n{number_text(value)}"
+    if isinstance(value, date):
+        return f"d{value.isoformat()}"
+    return f"t{value}"
 
 
 def size_payload_hash(name: str, label: str, quantity: int) -> str:
@@ -121,14 +149,3 @@ def _refuse(row: OrderLine | RefusedRow, conflict: Refusal) -> RefusedRow:
 def _whole_payload(order: OrderLine) -> tuple[object, ...]:
     sizes = frozenset((size.size_key, size.payload_hash) for size in order.sizes)
     return order.payload_hash, order.cancelled, sizes
-
-
-def _canonical(value: Value) -> str:
-    """`value` with its kind: the number 1 is not the text "1", nor is either an empty cell."""
-    if value is None:
-        return "-"
-    if isinstance(value, Decimal):
-        return f"n{number_text(value)}"
-    if isinstance(value, date):
-        return f"d{value.isoformat()}"
-    return f"t{value}"

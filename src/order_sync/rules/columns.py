@@ -57,6 +57,8 @@ def wire_value(board_type: str, value: Value, label_ids: Dict[str, int] | None =
         return clear_value(board_type)
     if board_type == "text" and type(value) is str:
         return value
+    if board_type == "numbers" and type(value) is Decimal:
+        return number_text(value)
     shown = as_shown(board_type, value)
     if board_type == "date" and isinstance(shown, date):
         return {"date": shown.isoformat()}
@@ -91,7 +93,9 @@ def wire_values(
     """
     ids = label_ids or {}
     return {
-        title: wire_value(types[title], value, ids.get(title))
+        title: value
+        if type(value) is str and types[title] == "text"
+        else wire_value(types[title], value, ids.get(title))
         for title, value in values.items()
         if (value is not None or clear_blanks) and title in types
     }
@@ -156,6 +160,8 @@ def length_refusals(order: OrderLine, types: Dict[str, str]) -> list[Refusal]:
         if type(value) is not str or title not in types:
             continue
         characters += len(value)
+        if len(value) <= _SHORTEST:
+            continue
         limit = _LENGTHS.get(types[title])
         if limit is not None and len(value) > limit:
             message = (
@@ -170,6 +176,7 @@ def length_refusals(order: OrderLine, types: Dict[str, str]) -> list[Refusal]:
 
 
 _LENGTHS = {"long_text": MAX_LONG_TEXT, "status": MAX_STATUS_LABEL}
+_SHORTEST = min(_LENGTHS.values())
 
 
 def _total_length_refusal(order: OrderLine, types: Dict[str, str]) -> list[Refusal]:
@@ -192,11 +199,11 @@ def label_refusals(
     """`unknown_label` for each value the board does not offer and the profile does not create."""
     refusals = []
     for title in mapping.titles_by_policy[LabelPolicy.KNOWN]:
-        value = order.values.get(title)
-        if title in labels_by_title and isinstance(value, str):
-            known = labels_by_title[title]
-            if value not in known:
-                refusals.append(_unknown(mapping, title, value, known))
+        if title not in labels_by_title:
+            continue
+        value, known = order.values.get(title), labels_by_title[title]
+        if isinstance(value, str) and value not in known:
+            refusals.append(_unknown(mapping, title, value, known))
     if mapping.sizes.labels is LabelPolicy.KNOWN and mapping.sizes.label_title in labels_by_title:
         known = labels_by_title[mapping.sizes.label_title]
         refusals += [

@@ -111,10 +111,9 @@ def compare(
             a move was sent since.
     """
     if known is None:
-        created = tuple(LineAction(Operation.CREATE, line) for line in order.sizes)
-        action = OrderAction(
-            order, ChangeType.NEW, source_hash, Operation.CREATE, None, created
-        )  # fmt: skip
+        create = Operation.CREATE  # to look a member up takes long, until Python 3.12
+        created = tuple([LineAction(create, line) for line in order.sizes])
+        action = OrderAction(order, ChangeType.NEW, source_hash, create, None, created)
         return Comparison(ChangeType.NEW, action)
     columns = tuple(_columns(order, known, trusted=trusted))
     lines = tuple(_line_actions(order, known, mapping))

@@ -122,13 +122,14 @@ class Mapping:
             for policy in LabelPolicy
         }
 
+    @cached_property
+    def _columns_by_source(self) -> dict[str, MappedColumn]:
+        return {column.source: column for column in reversed(self.columns)}
+
     def column_of(self, source: str) -> MappedColumn:
         """The mapped column filled from source column `source`.
 
         Raises:
             KeyError: no board column is filled from it.
         """
-        for column in self.columns:
-            if column.source == source:
-                return column
-        raise KeyError(source)
+        return self._columns_by_source[source]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
-from order_sync.rules.changes import payload_hash, size_payload_hash
+from order_sync.rules.cells import EMPTY, CellReaders, replaced
+from order_sync.rules.changes import PayloadHash, picking, size_payload_hash
 from order_sync.rules.columns import group_title, item_name, name_refusals
-from order_sync.rules.mapping import Kind, MappedColumn, Mapping
+from order_sync.rules.mapping import MappedColumn, Mapping
 from order_sync.rules.order import OrderLine, Refusal, RefusedRow, SizeLine, Value, Warn
 from order_sync.rules.values import (
-    clean_date,
     clean_number,
     clean_quantity,
     clean_text,
@@ -25,6 +25,7 @@ from order_sync.rules.values import (
 Row = Dict[str, object]  # source column -> raw cell
 _Size = tuple[int, str, str, str]  # rank, label, key, subitem name
 _NOTHING = (None, "0")  # texts of a size that is not ordered
+_MOST_PLANS = 64  # sets of columns that rows have; more than one are rare
 _REMEMBERED = 65_536  # size lines that are made once and used again: orders repeat quantities
 
 
@@ -64,6 +65,33 @@ class _Findings:
             self.warnings.append(finding)
 
 
+@dataclass
+class _Values:
+    """The cleaned cells of one row."""
+
+    by_title: dict[str, Value]
+    hasher: PayloadHash
+    written: Sequence[str]  # the same, as their hash writes them
+
+    def hash(self, name: str, group: str) -> str:
+        return self.hasher.of(name, group, self.written)
+
+
+class _Plan:
+    """How the mapped columns `columns` of a row are read."""
+
+    def __init__(
+        self, columns: Sequence[MappedColumn], readers: CellReaders, customer: str
+    ) -> None:
+        self.columns = columns
+        self.sources = frozenset(column.source for column in columns)
+        self.titles = [column.title for column in columns]
+        self.pick = picking([column.source for column in columns])
+        self.readers = [readers.of(column) for column in columns]
+        self.of_customer = [at for at, c in enumerate(columns) if c.source == customer]
+        self.hasher = PayloadHash(self.titles)
+
+
 class OrderReader:
     """Reads source rows by one profile.
 
@@ -74,10 +102,13 @@ class OrderReader:
     def __init__(self, mapping: Mapping, active_titles: frozenset[str] | None = None) -> None:
         self.mapping = mapping
         self._columns = [
-            (column, column.source, dict(column.values), column.source == mapping.customer)
+            column
             for column in mapping.columns
             if active_titles is None or column.title in active_titles
         ]
+        self._cell_readers = CellReaders()
+        self._whole = _Plan(self._columns, self._cell_readers, mapping.customer)
+        self._plans: dict[frozenset[str], _Plan] = {}
         self._sources = [column.source for column in mapping.columns]
         self._aliased = [
             (column.source, column.source_aliases)
@@ -118,17 +149,17 @@ class OrderReader:
         found.refusals += name_refusals(name, group)
         original = self._original(row, ordered)
         if found.refusals:
-            digest = None if found.unreadable else payload_hash(name, group, values)
+            digest = None if found.unreadable else values.hash(name, group)
             return RefusedRow(key, customer or "", tuple(found.refusals), original, digest)
         return OrderLine(
             order_key=key,
             customer=customer or "",
             group_title=group,
             name=name,
-            values=values,
+            values=values.by_title,
             sizes=sizes,
             cancelled=cancelled,
-            payload_hash=payload_hash(name, group, values),
+            payload_hash=values.hash(name, group),
             original=original,
             warnings=tuple(found.warnings),
         )
@@ -168,29 +199,43 @@ class OrderReader:
             parts += [clean_text(row.get(column)) or "" for column in extra]
         return order_key(parts)
 
-    def _values(self, row: Row, customer: str | None, found: _Findings) -> dict[str, Value]:
-        values: dict[str, Value] = {}
-        for column, source, replacements, is_customer in self._columns:
-            if source not in row:
-                continue
-            raw = row[source]
-            if raw is None:
-                values[column.title] = None
-                continue
-            if is_customer and customer is not None:
-                raw = self._labels.get(key_part(customer), customer)
-            if replacements:
-                raw = _replaced(raw, replacements)
-            if column.kind is Kind.TEXT:
-                values[column.title] = clean_text(raw)
-            elif raw is None or raw == "":
-                values[column.title] = None
-            else:
-                values[column.title] = _read_value(column, raw, found)
-        return values
+    def _values(self, row: Row, customer: str | None, found: _Findings) -> _Values:
+        plan = self._whole
+        try:
+            cells = plan.pick(row)
+        except KeyError:
+            plan = self._plan(row)
+            cells = plan.pick(row)
+        if plan.of_customer and customer is not None:
+            cells = [*cells]
+            label = self._labels.get(key_part(customer), customer)
+            for at in plan.of_customer:
+                if cells[at] is not None:
+                    cells[at] = label
+        read = [
+            EMPTY if raw is None else reader[type(raw)][raw]
+            for raw, reader in zip(cells, plan.readers, strict=True)
+        ]
+        values, written, findings = zip(*read, strict=True) if read else ((), (), ())
+        if any(findings):
+            for column, finding in zip(plan.columns, findings, strict=True):
+                found.add(finding, column.source)
+                found.unreadable = found.unreadable or isinstance(finding, Refusal)
+        return _Values(dict(zip(plan.titles, values, strict=True)), plan.hasher, written)
+
+    def _plan(self, row: Row) -> _Plan:
+        """How a row that lacks columns is read."""
+        there = self._whole.sources.intersection(row)
+        plan = self._plans.get(there)
+        if plan is None:
+            columns = [column for column in self._columns if column.source in there]
+            plan = _Plan(columns, self._cell_readers, self.mapping.customer)
+            if len(self._plans) < _MOST_PLANS:
+                self._plans[there] = plan
+        return plan
 
     def _is_cancelled(self, row: Row) -> bool:
-        order_type = _replaced(row.get(self.mapping.order_type), self._order_type_values)
+        order_type = replaced(row.get(self.mapping.order_type), self._order_type_values)
         return clean_text(order_type) == self.mapping.cancelled
 
     def _compare_total(self, row: Row, sizes: Iterable[SizeLine], found: _Findings) -> None:
@@ -242,26 +287,8 @@ def _size_line(key: str, label: str, name: str, pieces: int) -> SizeLine:
     return SizeLine(key, label, name, pieces, size_payload_hash(name, label, pieces))
 
 
-def _read_value(column: MappedColumn, raw: object, found: _Findings) -> Value:
-    finding: Refusal | Warn | None
-    value: Value
-    if column.kind is Kind.NUMBER:
-        value, finding = clean_number(raw)
-    else:
-        value, finding = clean_date(raw)
-    found.add(finding, column.source)
-    found.unreadable = found.unreadable or isinstance(finding, Refusal)
-    return value
-
-
 def _values_of(mapping: Mapping, source: str) -> dict[str, str]:
     return next((dict(c.values) for c in mapping.columns if c.source == source), {})
-
-
-def _replaced(raw: object, replacements: Dict[str, str]) -> object:
-    """`raw` after the value map of its column."""
-    text = clean_text(raw)
-    return text if text is None else replacements.get(key_part(text), text)
 
 
 def _missing_customer(column: str) -> Refusal:

@@ -25,7 +25,7 @@ INTEGER_PLACES = 14  # DECIMAL(18,4) leaves 14 places before the point
 SIGNIFICANT_DIGITS = 15  # what survives a system that keeps numbers as 64-bit floats
 
 REMEMBERED = 16_384  # cells of a kind whose cleaned value is remembered: columns repeat themselves
-_SHORT = 64  # characters of a cell that is remembered
+SHORT = 64  # characters of a cell that is remembered
 
 _STEP = Decimal(1).scaleb(-DECIMAL_PLACES)
 _EXCEL_DAY_ZERO = date(1899, 12, 30)
@@ -42,7 +42,7 @@ _REMOVED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\u200b\u20
 _COMMAS_FOR_POINTS = str.maketrans(",.", ".,")
 _GROUPED = r"(?:[0-9]{1,3}(?:[, ][0-9]{3})+|[0-9]+)"
 _NUMBER = re.compile(rf"(?P<digits>(?:{_GROUPED}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{{1,6}})?)")
-_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,11}(?:\.[0-9]{1,4})?")  # within all limits
+PLAIN_NUMBER = re.compile(r"-?[0-9]{1,11}(?:\.[0-9]{1,4})?")  # within all limits
 _QUANTITY = re.compile(rf"[-+]?{_GROUPED}(?:\.0*)?")
 _DATE = re.compile(
     r"(?P<year>[0-9]{4})(?P<sep>[-/]?)(?P<month>[0-9]{1,2})(?P=sep)(?P<day>[0-9]{1,2})"
@@ -61,7 +61,7 @@ def clean_text(raw: object) -> str | None:
     if raw is None:
         return None
     text = raw if type(raw) is str else _as_text(raw)
-    return _clean_short(text) if len(text) <= _SHORT else _clean(text)
+    return _clean_short(text) if len(text) <= SHORT else _clean(text)
 
 
 def _clean(text: str) -> str | None:
@@ -80,7 +80,7 @@ def clean_number(raw: object) -> tuple[Decimal | None, Warn | None]:
     1234.50 and `7.5%` is 7.5. Parentheses mean negative. A comma that is no thousands
     separator (`12,50`) is not guessed at.
     """
-    if type(raw) is float or (type(raw) is str and len(raw) <= _SHORT):
+    if type(raw) is float or (type(raw) is str and len(raw) <= SHORT):
         return _number_of_cell(raw)
     return _number(raw)
 
@@ -95,7 +95,7 @@ def _number(raw: object) -> tuple[Decimal | None, Warn | None]:
         if text is None:
             # A float that is no number is a broken cell, the word NaN in a text an empty one.
             return None, _unreadable_number(raw) if isinstance(raw, float) else None
-        if _PLAIN_NUMBER.fullmatch(text):
+        if PLAIN_NUMBER.fullmatch(text):
             return Decimal(text) or Decimal(0), None
         parsed = _parse_number(text)
         if parsed is None:
@@ -171,9 +171,12 @@ def _date_of_text(text: str) -> tuple[date | None, Refusal | Warn | None]:
     return None, _refused_date("unreadable_date", text, "is not a date")
 
 
+@lru_cache(REMEMBERED)
 def number_text(number: Decimal) -> str:
     """`number` without exponent and trailing zeros: equal numbers have equal texts."""
-    text = format(number, "f")
+    text = str(number)
+    if "E" in text:
+        text = format(number, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
@@ -181,7 +184,7 @@ def number_text(number: Decimal) -> str:
 
 def key_part(text: str) -> str:
     """`text` as keys compare it: trimmed, no control characters, single blanks, casefolded."""
-    return _short_key_part(text) if len(text) <= _SHORT else _key_part(text)
+    return _short_key_part(text) if len(text) <= SHORT else _key_part(text)
 
 
 def _key_part(text: str) -> str:

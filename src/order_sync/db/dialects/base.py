@@ -165,25 +165,29 @@ class Dialect(ABC):
 
 def cells_for_driver(
     conn: Connection, table: Table, names: Sequence[str], rows: Iterable[dict[str, Any]]
-) -> Iterator[tuple[Any, ...]]:
+) -> list[tuple[Any, ...]]:
     """The cells of each row in the order of `names`, as the driver takes them."""
-    # Columns repeat themselves, and equal cells are stored alike.
-    processors = [
-        (at, process, {None: None})
-        for at, name in enumerate(names)
-        if (process := table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect))
-    ]
-    pick = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
-    for row in rows:
-        cells = pick(row)
-        if processors:
-            cells = list(cells)
-            for at, process, known in processors:
-                cell = cells[at]
-                if cell not in known:
-                    known[cell] = process(cell)
-                cells[at] = known[cell]
-        yield tuple(cells)
+    if len(names) > 1:
+        columns: list[Iterable[Any]] = [*zip(*map(itemgetter(*names), rows), strict=True)]
+    else:
+        columns = [[row[names[0]] for row in rows]]
+    for at, name in enumerate(names):
+        process = table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect)
+        if process and columns:
+            columns[at] = map(_Processed(process).__getitem__, columns[at])
+    return [*zip(*columns, strict=True)]
+
+
+class _Processed(dict[Any, Any]):
+    """What cells of one column become; they repeat themselves, and equal ones are stored alike."""
+
+    def __init__(self, process: Callable[[Any], Any]) -> None:
+        super().__init__({None: None})
+        self._process = process
+
+    def __missing__(self, cell: Any) -> Any:
+        self[cell] = processed = self._process(cell)
+        return processed
 
 
 def quoted(identifier: str) -> str:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 10
-COPIED_AT_ONCE = 500  # rows
+COPIED_AT_ONCE = 200  # rows: the server takes them in while the next are written
 LOCK_TRIES, LOCK_WAIT_S = 5, 0.1
 _LOCK_SESSIONS = "order_sync_lock_sessions"  # execution option: board -> pid of its lock's session
 _NO_FAST_PATH = "0A000"  # feature_not_supported: COPY into a table with row-level security
@@ -230,7 +230,7 @@ class Postgres(Dialect):
             target = f"{quoted(table.schema)}.{target}"
         statement = f"COPY {target} ({', '.join(quoted(n) for n in names)}) FROM STDIN"
         with _cursor(conn, statement) as cursor, cursor.copy(statement.encode()) as copy:
-            cells = [*cells_for_driver(conn, table, names, rows)]
+            cells = cells_for_driver(conn, table, names, rows)
             for start in range(0, len(cells), COPIED_AT_ONCE):
                 copy.write(copy_text(cells[start : start + COPIED_AT_ONCE]))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 
 # Stand between cells and rows, and for NULL, until everything else is escaped. A text that has
 # one of them is cleaned first; NUL cannot be stored anyway.
 _CELL, _ROW, _NULL = "\x1f", "\x1e", "\x00"
+# What the server reads as Python writes it.
+_PLAIN = frozenset({str, int, float, Decimal, date, datetime, type(None)})
 
 
 def copy_text(rows: Sequence[Sequence[object]]) -> bytes:
@@ -14,32 +18,24 @@ def copy_text(rows: Sequence[Sequence[object]]) -> bytes:
 
     NUL characters fall out, halves of surrogate pairs become question marks.
     """
-    text = _joined(rows)
-    cells = sum(map(len, rows))
+    columns = [*zip(*rows, strict=True)]
+    text = _ROW.join(map(_CELL.join, zip(*map(_texts, columns), strict=True)))
+    cells = len(rows) * len(columns)
     if text.count(_CELL) != cells - len(rows) or text.count(_ROW) != len(rows) - 1:
         return b"".join(map(_careful, rows))
-    if text.count(_NULL) != sum(map(_nulls, rows)):
+    if text.count(_NULL) != sum(column.count(None) for column in columns):
         return b"".join(map(_careful, rows))
     text = _escaped(text).replace(_CELL, "\t").replace(_ROW, "\n").replace(_NULL, "\\N")
     return f"{text}\n".encode("utf-8", "replace")
 
 
-def _joined(rows: Sequence[Sequence[object]]) -> str:
-    return _ROW.join(
-        [
-            _CELL.join(
-                [
-                    cell if type(cell) is str else _NULL if cell is None else _as_text(cell)
-                    for cell in row
-                ]
-            )
-            for row in rows
-        ]
-    )
-
-
-def _nulls(row: Sequence[object]) -> int:
-    return row.count(None)
+def _texts(column: Sequence[object]) -> Iterable[str]:
+    """The cells of one column, as the server reads them."""
+    types = set(map(type, column))
+    if types == {str}:
+        return column  # type: ignore[return-value]
+    as_text = str if types <= _PLAIN else _as_text
+    return [_NULL if cell is None else as_text(cell) for cell in column]
 
 
 def _careful(row: Sequence[object]) -> bytes:

@@ -171,14 +171,12 @@ class Sqlite(Dialect):
     def bulk_insert(
         self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
     ) -> None:
-        cells = [*cells_for_driver(conn, table, names, rows)]
+        cells = cells_for_driver(conn, table, names, rows)
         most = min(ROWS_AT_ONCE, MOST_PARAMETERS // len(names))
-        whole = len(cells) - len(cells) % most
-        for start in range(0, whole, most):
-            some = tuple(chain.from_iterable(cells[start : start + most]))
-            conn.exec_driver_sql(_insertion(table.name, tuple(names), most), some)
-        if whole < len(cells):
-            conn.exec_driver_sql(_insertion(table.name, tuple(names), 1), cells[whole:])
+        for start in range(0, len(cells), most):
+            some = cells[start : start + most]
+            statement = _insertion(table.name, tuple(names), len(some))
+            conn.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
     def upsert(
         self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,

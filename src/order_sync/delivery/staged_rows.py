@@ -1,0 +1,234 @@
+"""Actions become the rows that are staged for them, one portion ahead of the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from order_sync.db.events import OrderEvent
+from order_sync.db.staging import StagedRow
+from order_sync.delivery.context import Delivery
+from order_sync.delivery.lookup import lookup_text
+from order_sync.rules.columns import wire_values
+from order_sync.rules.comparing import LineAction, OrderAction
+from order_sync.rules.differences import differences
+from order_sync.rules.states import Biography, Operation, RowState
+from order_sync.rules.values import key_part
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+Row = dict[str, Any]
+Carried = dict[tuple[str, str | None], StagedRow]
+
+_CREATE = Operation.CREATE  # to look a member up takes long, until Python 3.12
+_NO_ATTEMPTS: Row = {"stg_attempts": 0, "stg_travel_limit": None}
+_REMEMBERED = 4_096  # rows of new size lines that are made once: orders repeat quantities
+
+
+@dataclass(frozen=True)
+class Portion:
+    """What is staged for some actions; whatever is known only as it is loaded is not in it yet."""
+
+    items: list[Row]
+    lines: list[tuple[str, list[Row]]]  # order key, its size lines
+    notes: list[OrderEvent]
+
+
+class RowMaker:
+    """Makes the rows to stage."""
+
+    def __init__(self, d: Delivery, carried: Carried) -> None:
+        self._d = d
+        self._carried = carried
+        self._types = {title: column.type for title, column in d.board.columns.items()}
+        self._label_ids = {
+            title: {label.text: label.id for label in column.labels}
+            for title, column in d.board.columns.items()
+            if column.type == "status"
+        }
+        self._fields = [(column.field, column.title) for column in d.mapping.columns]
+        self._shared = {
+            "stg_run_id": d.run.run_id,
+            "stg_status": RowState.PENDING.value,
+            "board_id": d.run.board_id,
+            "stg_retry_count": 0,
+        }
+        self._new_lines: dict[tuple[str, str], tuple[Row, str]] = {}
+
+    def portion(self, actions: Sequence[OrderAction]) -> Portion:
+        return Portion(
+            items=[self._item(a) for a in actions if a.operation is not None],
+            lines=[(a.order.order_key, list(self._lines(a))) for a in actions if a.lines],
+            notes=self._notes(actions),
+        )
+
+    def _attempts(self, key: str, size_key: str | None, payload_hash: str) -> Row:
+        before = self._carried.get((key, size_key)) if self._carried else None
+        if before is None or before.payload_hash != payload_hash:
+            return _NO_ATTEMPTS
+        return {"stg_attempts": before.attempts, "stg_travel_limit": before.travel_limit}
+
+    def _item(self, action: OrderAction) -> Row:
+        order = action.order
+        operation = action.operation or Operation.UPDATE
+        values = order.values
+        if operation is not Operation.CREATE:
+            values = {title: values[title] for title in action.columns if title in values}
+        payload = {
+            "name": order.name,
+            "group": order.group_title,
+            "order_number": lookup_text(self._d, order),
+            "values": wire_values(
+                values,
+                self._types,
+                clear_blanks=operation is not Operation.CREATE,
+                label_ids=self._label_ids,
+            ),
+        }
+        return {
+            **self._shared,
+            **self._attempts(order.order_key, None, order.payload_hash),
+            "order_key": order.order_key,
+            "update_operation": operation.value,
+            "change_type": action.change.value,
+            "update_fields": _fields(action.columns),
+            "payload_hash": order.payload_hash,
+            "stg_api_payload": as_json(payload),
+            "stg_monday_item_id": action.item_id,
+            "source_hash": action.source_hash,
+            "original_data": as_json(dict(order.original)),
+            "Title": order.name,
+            "Group": order.group_title,
+            "group_key": key_part(order.group_title),
+            **{field: order.values.get(title) for field, title in self._fields},
+        }
+
+    def _lines(self, action: OrderAction) -> Iterator[Row]:
+        key = action.order.order_key
+        number = lookup_text(self._d, action.order)
+        written, is_plain = as_json(number), number.isascii()
+        shared = {
+            **self._shared,
+            "stg_parent_stg_id": None,
+            "order_key": key,
+            "change_type": action.change.value,
+            "stg_monday_parent_item_id": action.item_id,
+        }
+        for line in action.lines:
+            size = line.line
+            attempts = self._attempts(key, size.size_key, size.payload_hash)
+            if is_plain and line.operation is _CREATE:
+                row, payload = self._new_line(line)
+                yield {
+                    **shared, **attempts, **row, "stg_api_payload": f"{payload}{written}}}",
+                }  # fmt: skip
+            else:
+                payload = as_json({**_payload(line), "order_number": number})
+                yield {**shared, **attempts, **_line(line), "stg_api_payload": payload}
+
+    def _new_line(self, line: LineAction) -> tuple[Row, str]:
+        """What all creates of a size with so many pieces share; the payload lacks its end."""
+        which = line.line.size_key, line.line.payload_hash
+        made = self._new_lines.get(which)
+        if made is None:
+            if len(self._new_lines) >= _REMEMBERED:
+                self._new_lines.clear()
+            payload = as_json(_payload(line)).removesuffix("}") + ',"order_number":'
+            made = self._new_lines[which] = _line(line), payload
+        return made
+
+    def _notes(self, actions: Sequence[OrderAction]) -> list[OrderEvent]:
+        """What goes into the orders' biographies: staged, and every warning."""
+        notes: list[OrderEvent] = []
+        for action in actions:
+            key = action.order.order_key
+            what = action.operation.value if action.operation else "size lines"
+            changed = f": {', '.join(action.columns)}" if action.columns else ""
+            differing = differences(action, self._d.mapping)
+            notes.append(
+                OrderEvent(
+                    key,
+                    Biography.STAGED,
+                    f"{action.change.value} {what}{changed}",
+                    changes=as_json([asdict(one) for one in differing]) if differing else None,
+                )
+            )
+            notes += [
+                OrderEvent(key, w.code, w.message, level="warning") for w in action.order.warnings
+            ]
+        return notes
+
+
+class Ahead(Generic[A, R]):
+    """The results of `work` on each of `parts`; while one is used, the next is made.
+
+    Any part may be asked for again. An error of `work` is raised where its result is asked for.
+    """
+
+    def __init__(self, work: Callable[[A], R], parts: Sequence[A]) -> None:
+        self._work = work
+        self._parts = parts
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="staging")
+        self._made: dict[int, Future[R]] = {}
+
+    def __enter__(self) -> Ahead[A, R]:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self._thread.shutdown(cancel_futures=True)
+
+    def __getitem__(self, number: int) -> R:
+        result = self._future(number).result()
+        following = number + 1
+        wanted = [number, following] if following < len(self._parts) else [number]
+        self._made = {n: self._future(n) for n in wanted}
+        return result
+
+    def _future(self, number: int) -> Future[R]:
+        made = self._made.get(number)
+        if made is None:
+            made = self._thread.submit(self._work, self._parts[number])
+        return made
+
+
+def as_json(value: object) -> str:
+    """JSON of whatever a source delivers; what JSON does not know becomes a text."""
+    try:
+        return orjson.dumps(value, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    except TypeError:  # half a surrogate pair, or an integer of more than 64 bits
+        return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _line(line: LineAction) -> Row:
+    size = line.line
+    return {
+        "size_key": size.size_key,
+        "update_operation": line.operation.value,
+        "update_fields": _fields(line.columns),
+        "payload_hash": size.payload_hash,
+        "stg_monday_subitem_id": line.subitem_id,
+        "stg_size_label": size.label,
+        "Title": size.name,
+        "Size": size.label,
+        "Order Qty": size.quantity,
+    }
+
+
+def _payload(line: LineAction) -> Row:
+    """Without the order number."""
+    size = line.line
+    return {"name": size.name, "label": size.label, "quantity": size.quantity}
+
+
+def _fields(columns: Sequence[str]) -> str | None:
+    return json.dumps(columns, ensure_ascii=False) if columns else None
