@@ -113,7 +113,7 @@ def has_decimal_comma(text: str) -> bool:
 
     Such as `12,50`, `1.234,50` and `-0,5 €`.
     """
-    cleaned = clean_text(text) if "," in text and len(text) <= _SHORT else None
+    cleaned = clean_text(text) if "," in text and len(text) <= SHORT else None
     return cleaned is not None and _parse_number(cleaned.translate(_COMMAS_FOR_POINTS)) is not None
 
 
