@@ -44,6 +44,7 @@ IMAGES = Path(__file__).parent / "images"
 OPENED = 1  # items whose sizes are shown
 ABOVE = 330  # pixels above the group that is shown open: other groups, folded
 DESK = ViewportSize(width=1280, height=800)
+TALL = ViewportSize(width=1280, height=1240)  # an order from its top to what has changed
 CORNER = Position(x=30, y=10)
 LARGEST = 300_000  # bytes
 
@@ -56,7 +57,7 @@ def main() -> None:
     setup_logs("warning")
     with demo_world() as world:
         parts = list(demo_parts(run_demo(world, Silent()), world, kept=False))
-        change_some_orders(world.database)
+        change_some_orders(world.database, price="31.50")
         profile = load_profile(world.settings.profile)
         plan = make_plan(world.settings, profile, Filters(po=SHOWN_PO), Silent())
         with open_browser(chromium) as browser:
@@ -69,6 +70,7 @@ def main() -> None:
             )
         arm_faults(world.sandbox)
         run_sync(world.settings, profile, Filters(), Silent())  # no browser: each has its own loop
+        change_some_orders(world.database, price="32.75")
         with open_browser(chromium) as browser:
             pictures_of_sandbox(browser, world.board_url.partition("/boards/")[0])
             pictures_of_dashboard(browser, world.settings, profile)
@@ -146,12 +148,14 @@ def pictures_of_dashboard(browser: Browser, settings: Settings, profile: Mapping
         page.goto(f"{address}/search?q={SHOWN_PO}")
         page.screenshot(path=IMAGES / "dashboard-search.png")
         page.locator("tbody a").first.click()
+        page.get_by_text("Look at the source row").click()
+        page.set_viewport_size(TALL)
         page.screenshot(path=IMAGES / "dashboard-order.png")
         server.should_exit = True
         serving.join()
 
 
-def change_some_orders(database: Path) -> None:
+def change_some_orders(database: Path, price: str) -> None:
     """What a week does to orders: a price, a date and sizes, a season, a cancellation."""
     with closing(sqlite3.connect(database)) as db, db:
         keys = db.execute(
@@ -160,7 +164,7 @@ def change_some_orders(database: Path) -> None:
             (SHOWN_PO,),
         ).fetchall()
         changes = (
-            "\"CUSTOMER PRICE\" = '31.50', \"EX FACTORY DATE\" = '2025-10-17'",
+            f"\"CUSTOMER PRICE\" = '{price}', \"EX FACTORY DATE\" = '2025-10-17'",
             '"M" = "M" + 24, "XL" = 0',
             "\"AAG SEASON\" = '2026 SPRING'",
             "\"ORDER TYPE\" = 'CANCELLED'",
