@@ -23,6 +23,7 @@ IN_A_REQUEST = 15
 CUSTOMERS = 20
 LIVE = 200  # staged rows of each kind that are not at their end
 CHUNK = 5_000
+BODY = json.dumps({"query": "mutation { r0: create_item { id } }", "variables": {}}).encode()
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 Row = dict[str, Any]
@@ -105,7 +106,7 @@ class History:
                 "aliases": IN_A_REQUEST, "idempotency_key": f"key-{number}", "send_no": 1,
                 "first_sent_at": at, "last_sent_at": at, "answered_at": at, "state": "SETTLED",
                 "http_status": 200, "duration_ms": 150.0, "cost": 900, "replays": 0,
-                "body": b"{}",
+                "body": BODY,
             }  # fmt: skip
 
     def _items(self) -> Iterator[Row]:

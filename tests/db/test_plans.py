@@ -30,6 +30,7 @@ EVENTS_READ = 'SELECT count(*) FROM "MON_OrderEvents"'
 COMMANDS = [
     ["explain", "ord-0000700"],
     ["explain", "ord-0000700|m0|white", "--output", "json"],
+    ["explain", "ord-0000700|m1|white", "--full"],
     ["explain", "ord-00007x"],
     ["runs"],
     ["runs", "--failed", "--command", "sync"],

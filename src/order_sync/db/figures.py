@@ -107,9 +107,11 @@ def read_figures(conn: Connection, tables: Tables, board_id: str, profile: str) 
     )
 
 
-def _of(tables: Tables, board_id: str, profile: str) -> tuple[ColumnElement[bool], ...]:
+def _of(
+    conn: Connection, tables: Tables, board_id: str, profile: str
+) -> tuple[ColumnElement[bool], ...]:
     r = tables.runs
-    return r.c.board_id == board_id, r.c.profile == profile
+    return reports.latest_of(conn, r, board_id), r.c.profile == profile
 
 
 def _last_runs(
@@ -118,7 +120,7 @@ def _last_runs(
     r = tables.runs
     if not reports.exists(conn, r):
         return ()
-    mine = select(r).where(*_of(tables, board_id, profile), r.c.ended_at.is_not(None))
+    mine = select(r).where(*_of(conn, tables, board_id, profile), r.c.ended_at.is_not(None))
     latest = mine.order_by(r.c.started_at.desc(), r.c.fence.desc()).limit(1)
     rows = [conn.execute(latest.where(r.c.command == command)).first() for command in COMMANDS]
     return tuple(_last_run(row, _retries(conn, tables, row.run_id)) for row in rows if row)
@@ -145,7 +147,7 @@ def _good_runs(
     r = tables.runs
     if not reports.exists(conn, r):
         return None, None
-    mine = select(r).where(*_of(tables, board_id, profile), r.c.command == PUBLISHES)
+    mine = select(r).where(*_of(conn, tables, board_id, profile), r.c.command == PUBLISHES)
     first = conn.execute(mine.order_by(r.c.started_at).limit(1)).first()
     good = conn.execute(
         mine.where(r.c.exit_code.in_(GOOD)).order_by(r.c.started_at.desc()).limit(1)

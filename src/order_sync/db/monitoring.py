@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, column, func, select, table, text, true
 
-from order_sync.db.reports import BatchSummary, RunSummary, exists
+from order_sync.db.reports import BatchSummary, RunSummary, exists, latest_of
 from order_sync.db.schema import IS_WARNING, Tables
 from order_sync.db.staging import Unit, table_of
 from order_sync.db.upgrade import ACTIVE_BATCHES
@@ -108,7 +108,7 @@ def last_equal(conn: Connection, tables: Tables, board_id: str | None) -> RunSum
     columns = [r.c[name] for name in RunSummary.__dataclass_fields__]
     query = (
         select(*columns)
-        .where(of_board(r, board_id), r.c.exit_code == 0, r.c.command == "sync")
+        .where(latest_of(conn, r, board_id), r.c.exit_code == 0, r.c.command == "sync")
         .order_by(r.c.started_at.desc())
         .limit(LATEST_RUNS)
     )

@@ -177,8 +177,8 @@ def _of_board(table: Table, board_id: str | None) -> ColumnElement[bool]:
     return true() if board_id is None else table.c.board_id == board_id
 
 
-def _latest_of(conn: Connection, table: Table, board_id: str | None) -> ColumnElement[bool]:
-    """The same, for a query that walks along an index of time and stops at a limit."""
+def latest_of(conn: Connection, table: Table, board_id: str | None) -> ColumnElement[bool]:
+    """Whether a row is of the board, for a query that walks along time and stops at a limit."""
     if board_id is None:
         return true()
     return engine.only_tested(conn, table.c.board_id) == board_id
@@ -195,7 +195,7 @@ def last_runs(
     columns = [r.c[name] for name in RunSummary.__dataclass_fields__]
     query = (
         select(*columns)
-        .where(_latest_of(conn, r, board_id), *_conditions(r, wanted))
+        .where(latest_of(conn, r, board_id), *_conditions(r, wanted))
         .order_by(r.c.started_at.desc(), r.c.fence.desc())
         .limit(limit)
     )
@@ -302,7 +302,7 @@ def batches(
     columns = [b.c[name] for name in BatchSummary.__dataclass_fields__]
     query = (
         select(*columns)
-        .where(_latest_of(conn, b, board_id))
+        .where(latest_of(conn, b, board_id))
         .order_by(b.c.start_time.desc(), b.c.customer_name)
         .limit(limit)
     )
