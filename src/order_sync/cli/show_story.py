@@ -86,7 +86,9 @@ def document_parts(request: Carrier) -> Iterator[RenderableType]:
         return
     if isinstance(document, dict):
         mine = {place.position for place in request.places}
-        yield from (line(f"  {safe(text)}") for text in _own_lines(str(document.get("query", "")), mine))
+        yield from (
+            line(f"  {safe(text)}") for text in _own_lines(str(document.get("query", "")), mine)
+        )
     for part in parts(request):
         yield line(f"  asked for {part.size_key or 'the order line'}:")
         yield from _indented(part.asked)
