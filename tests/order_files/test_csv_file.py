@@ -89,6 +89,19 @@ def test_both_spellings_of_the_colour_code_are_one_column(write, mapping, apostr
     assert read_order(row, mapping).values["CUSTOMER COLOR CODE"] == "C07"
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_file_without_commas_in_its_header_has_other_separators(write, mapping, separator):
+    header, good = (
+        text.replace(",", separator) for text in (f"{HEADER},NOTES,CUSTOMER PRICE", GOOD)
+    )
+    content = f'{header}\n{good}{separator}"a{separator} b, c"{separator}12,50\n'
+    (row,) = open_csv(write(content), mapping).rows()
+    (plain,) = open_csv(write(f"{HEADER}\n{GOOD}\n"), mapping).rows()
+    found = {name: row[name] for name in plain}
+    assert found == plain
+    assert (row["NOTES"], row["CUSTOMER PRICE"]) == (f"a{separator} b, c", "12,50")
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -97,7 +110,7 @@ def test_both_spellings_of_the_colour_code_are_one_column(write, mapping, apostr
         (f"{HEADER},Notes,NOTES\n", '"NOTES" stands there twice'),
         (f"{HEADER},\n", "column 5 has no name"),
         ("CUSTOMER NAME,CUSTOMER STYLE\n", '"AAG ORDER NUMBER" is missing'),
-        (HEADER.replace(",", ";") + "\n", "not separated by commas"),
+        (HEADER.replace(",", "|") + "\n", '"AAG ORDER NUMBER" is missing'),
     ],
 )
 def test_a_header_that_does_not_fit_is_refused(write, mapping, content, told):

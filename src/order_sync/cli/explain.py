@@ -85,13 +85,15 @@ def explain(
         for story in stories
     ]
     web_url = settings.monday.web_url
-    document = {
-        "key": wanted,
-        "orders": [
-            _document(story, now, web_url, full=full)
-            for story, now in zip(stories, sources, strict=True)
-        ],
-    }
+    document: dict[str, Any] = {}
+    if session.json:  # what describes documents takes as long to load as all the rest
+        document = {
+            "key": wanted,
+            "orders": [
+                _document(story, now, web_url, full=full)
+                for story, now in zip(stories, sources, strict=True)
+            ],
+        }
     if len(found) > 1:
         session.result(document, *brief_parts(wanted, found, web_url))
     else:

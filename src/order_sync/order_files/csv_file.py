@@ -15,41 +15,45 @@ _LONGEST_CELL = 10_000_000  # characters
 
 
 def open_csv(path: Path, mapping: Mapping) -> OrderFile:
-    """The orders of a comma-separated file in UTF-8, with a header line. Empty lines are left out.
+    """The orders of a CSV file in UTF-8, with a header line. Empty lines are left out.
+
+    Commas separate the columns, unless the header has none: then semicolons or tabs do, whichever
+    it has more of, as where a comma is the decimal sign.
 
     Raises:
         ConfigError: the file cannot be read, or its header does not fit the profile; while rows
             are read also: a row has another number of cells than the header. The message names
             the line.
     """
-    _, cells = next(_lines(path, skip=0), (0, []))
+    delimiter = ","
+    _, cells = next(_lines(path, delimiter, skip=0), (0, []))
     if not cells:
         raise ConfigError(f"{path.name} is empty", hint="The first line must name the columns.")
     if len(cells) == 1 and (";" in cells[0] or "\t" in cells[0]):
-        raise ConfigError(
-            f"{path.name}:1: the columns are not separated by commas",
-            hint="save the file as comma-separated, or load the Excel file itself",
-        )
+        delimiter = max(";\t", key=cells[0].count)
+        _, cells = next(_lines(path, delimiter, skip=0))
     headers = known_headers(cells, mapping)
-    return order_file(f"{path.name}:1", headers, mapping, lambda: _rows(path, len(headers)))
+    return order_file(
+        f"{path.name}:1", headers, mapping, lambda: _rows(path, delimiter, len(headers))
+    )
 
 
-def _rows(path: Path, width: int) -> Iterator[list[str]]:
-    for line, cells in _lines(path, skip=1):
+def _rows(path: Path, delimiter: str, width: int) -> Iterator[list[str]]:
+    for line, cells in _lines(path, delimiter, skip=1):
         if len(cells) != width:
             raise ConfigError(
                 f"{path.name}:{line}: the row has {len(cells)} cells, the header {width}",
-                hint="Look for a quote or comma that is missing or too many.",
+                hint="Look for a quote or separator that is missing or too many.",
             )
         yield cells
 
 
-def _lines(path: Path, *, skip: int) -> Iterator[tuple[int, list[str]]]:
+def _lines(path: Path, delimiter: str, *, skip: int) -> Iterator[tuple[int, list[str]]]:
     """(number of its last line, cells) of every row that is not empty."""
     try:
         before = csv.field_size_limit(_LONGEST_CELL)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
             seen = 0
             try:
                 for cells in reader:
