@@ -14,8 +14,8 @@ Column = tuple[str, str]  # name, SQL type: TEXT, INTEGER or DATE
 Texts = Sequence[str | None]  # the cells of one row, in the order of the header
 
 _HINT = (
-    "name each column once, as the profile does; or write a profile of your own with"
-    " `order-sync init --profile my-profile.toml` and name your columns there, as source_aliases"
+    "name each column once, as the profile does; or name your columns in a profile of your own, as"
+    " source_aliases (none yet? `order-sync init --profile my-profile.toml` writes one)"
 )
 
 
