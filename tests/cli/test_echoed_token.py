@@ -20,6 +20,15 @@ PASSED_ON = ("Authorization", "Content-Type", "API-Version", "Idempotency-Key")
 WAYS = ("row", "request", "text", "version", "status")
 
 
+class ProxyServer(ThreadingHTTPServer):
+    """A command that gave up waiting has hung up: that is no news, and not for its stderr."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
 @contextmanager
 def echoing(api_url, way):
     """The address of a proxy that adds the token to headers, and answers writes with it."""
@@ -45,8 +54,7 @@ def echoing(api_url, way):
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    server.daemon_threads = True
+    server = ProxyServer(("127.0.0.1", 0), Proxy)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
