@@ -8,14 +8,12 @@ database, `before-send` and `after-send` at requests to monday.com.
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import signal
 import sqlite3
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -25,6 +23,7 @@ import structlog
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
+from bench import forked
 from order_sync.config import load_settings
 from order_sync.db.engine import Database
 from order_sync.errors import SyncError
@@ -53,9 +52,7 @@ def quiet() -> None:
 
 
 def fork_server() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
+    return forked.fork_server([__name__])
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def run_in_child(environ: Mapping[str, str], folder: Path, doom: Doom) -> Ended:
     process = fork_server().Process(
         target=_live, args=(dict(environ), folder, doom), name="order-sync run"
     )
-    with _nothing_of_the_main_program():
+    with forked.nothing_of_the_main_program():
         process.start()
     kill = doom.kill
     if kill is not None and kill.step is None:
@@ -91,18 +88,6 @@ def run_in_child(environ: Mapping[str, str], folder: Path, doom: Doom) -> Ended:
     failed = story.count("commit failed\n")
     process.close()
     return Ended(code if code >= 0 else 128 - code, failed, story.replace("commit failed\n", ""))
-
-
-@contextmanager
-def _nothing_of_the_main_program() -> Iterator[None]:
-    """A new process would otherwise run the campaign's, or pytest's, main script once more."""
-    main = vars(sys.modules["__main__"])
-    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
-    main["__spec__"] = None
-    try:
-        yield
-    finally:
-        main.update(hidden)
 
 
 def _live(environ: dict[str, str], folder: Path, doom: Doom) -> None:

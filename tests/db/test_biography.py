@@ -14,22 +14,11 @@ from order_sync.db.runs import RunRef
 from order_sync.db.staging import Unit
 from order_sync.rules.states import RequestState
 
-from .helpers import BOARD, line_row, plan_of, send, stage_items, start
+from .helpers import BOARD, line_row, plan_of, send, stage_items
 
 KEY = "joo-1|m01|white"
 OTHER = "joo-1|m02|black"
 FAR = "joo-11|m01|white"
-
-
-@pytest.fixture
-def conn(state):
-    with state.writing() as conn:
-        yield conn
-
-
-@pytest.fixture
-def run(conn, tables, shipped):
-    return start(conn, tables, shipped)
 
 
 @pytest.fixture

@@ -17,17 +17,6 @@ FIRST = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def conn(state):
-    with state.writing() as conn:
-        yield conn
-
-
-@pytest.fixture
-def run(conn, tables, shipped):
-    return start(conn, tables, shipped)
-
-
-@pytest.fixture
 def sent(conn, tables, run):
     """Record a write at a moment, and a read at the next."""
 

@@ -18,17 +18,6 @@ LOOKS = [reports.last_runs, reports.on_board, reports.staged, reports.open_error
          reports.batches, reports.errors]  # fmt: skip
 
 
-@pytest.fixture
-def conn(state):
-    with state.writing() as conn:
-        yield conn
-
-
-@pytest.fixture
-def run(conn, tables, shipped):
-    return start(conn, tables, shipped)
-
-
 def refuse(conn, tables, run, key, code="unknown_label", unit=Unit.ITEM, **more):
     error = ErrorRow(
         unit=unit, order_key=key, customer=more.pop("customer", "GREYSON CLOTHIERS"),

@@ -14,22 +14,11 @@ from order_sync.errors import ConfigError
 from order_sync.rules.resolutions import Resolution
 from order_sync.rules.values import parse_key
 
-from .helpers import BOARD, line_row, plan_of, send, stage_items, start
+from .helpers import BOARD, line_row, plan_of, send, stage_items
 
 KEY = "joo-1|m01|white"
 OTHER = "joo-1|m02|black"
 GONE = "gone_from_board"
-
-
-@pytest.fixture
-def conn(state):
-    with state.writing() as conn:
-        yield conn
-
-
-@pytest.fixture
-def run(conn, tables, shipped):
-    return start(conn, tables, shipped)
 
 
 @pytest.fixture

@@ -10,17 +10,17 @@ from __future__ import annotations
 import importlib
 import inspect
 import itertools
-import multiprocessing
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
+
+from bench.forked import fork_server, nothing_of_the_main_program
 
 KILLED = 137
 SEND = "order_sync.monday.client.MondayClient.send"
@@ -91,32 +91,16 @@ def _start(
     process = _fork_server().Process(
         target=_live, args=(dict(environ), folder, said, doom, list(arguments))
     )
-    with _nothing_of_the_main_program():
+    with nothing_of_the_main_program():
         process.start()
     return Dying(process, said)
 
 
 def _fork_server() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
     modules = (
         "cli.runs", "cli.adopt", "cli.show_runs", "cli.show_adopt", "logs", "sync", "adoption",
     )  # fmt: skip
-    context.set_forkserver_preload(
-        [__name__, *(f"order_sync.{name}" for name in modules), *IMPORTED_LATE]
-    )
-    return context
-
-
-@contextmanager
-def _nothing_of_the_main_program() -> Iterator[None]:
-    """A new process would otherwise run pytest's main script once more."""
-    main = vars(sys.modules["__main__"])
-    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
-    main["__spec__"] = None
-    try:
-        yield
-    finally:
-        main.update(hidden)
+    return fork_server([__name__, *(f"order_sync.{name}" for name in modules), *IMPORTED_LATE])
 
 
 def _live(

@@ -6,19 +6,19 @@ has its own environment, folder, streams and signals, and can be killed like any
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pkgutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import TextIO
+
+from bench.forked import fork_server, nothing_of_the_main_program
 
 
 class Command:
@@ -35,7 +35,7 @@ class Command:
             args=(out_end, err_end, list(arguments), str(folder), dict(environment)),
             name=f"order-sync {' '.join(arguments)}",
         )
-        with _nothing_of_the_main_program(), out_end, err_end:
+        with nothing_of_the_main_program(), out_end, err_end:
             self._process.start()
 
     @property
@@ -84,24 +84,10 @@ def _read(end: Connection) -> str:
 def _fork_server() -> ForkServerContext:
     import order_sync
 
-    context = multiprocessing.get_context("forkserver")
     unwanted = ("order_sync.sandbox", "order_sync.dashboard", "order_sync.db.migrations")
     found = pkgutil.walk_packages(order_sync.__path__, "order_sync.", onerror=lambda _: None)
     names = [one.name for one in found if not one.name.startswith(unwanted)]
-    context.set_forkserver_preload([*names, "psycopg", "rich.table", "rich.progress"])
-    return context
-
-
-@contextmanager
-def _nothing_of_the_main_program() -> Iterator[None]:
-    """A new process would otherwise run pytest's main script once more."""
-    main = vars(sys.modules["__main__"])
-    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
-    main["__spec__"] = None
-    try:
-        yield
-    finally:
-        main.update(hidden)
+    return fork_server([*names, "psycopg", "rich.table", "rich.progress"])
 
 
 def _run(

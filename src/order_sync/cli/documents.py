@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from order_sync.db.biography import HeldItem, HeldLine
+from order_sync.db.biography import HeldItem, HeldLine, SentRequest
 from order_sync.db.calls import CallsOfKind
 from order_sync.db.order_briefs import Standing
 from order_sync.db.reports import (
@@ -248,22 +248,9 @@ class ShownInHand:
 
 
 @dataclass(frozen=True)
-class ShownRequest:
+class ShownRequest(SentRequest):
     """A request that carried a part of the order; others' parts may have been in it, too."""
 
-    request_id: str
-    kind: str
-    run_id: str
-    state: str
-    first_sent_at: datetime
-    last_sent_at: datetime
-    send_no: int  # how often the same bytes went out
-    answered_at: datetime | None
-    http_status: int | None
-    error_code: str | None
-    duration_ms: float | None
-    cost: int | None  # complexity points, of the whole request
-    monday_request_id: str | None
     parts: list[SentPart]  # of this order alone
     document: Any  # {"query", "variables"}; with --full
     answer: Any  # as it came; with --full

@@ -157,12 +157,12 @@ def _document(
 
 def _request(request: Carrier, *, full: bool) -> ShownRequest:
     from order_sync.cli.documents import ShownRequest
+    from order_sync.db.biography import SentRequest
     from order_sync.monday import stored
     from order_sync.order_story import parts
 
-    shared = {one.name for one in fields(ShownRequest)} - {"parts", "document", "answer"}
     return ShownRequest(
-        **{name: getattr(request, name) for name in shared},
+        **{one.name: getattr(request, one.name) for one in fields(SentRequest)},
         parts=parts(request),
         document=stored.document(request.body) if full else None,
         answer=stored.document(request.answer) if full else None,

@@ -92,7 +92,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Carrier:
+class SentRequest:
     """A request that carried a part of the order; others' parts may have been in it, too."""
 
     request_id: str
@@ -108,6 +108,12 @@ class Carrier:
     duration_ms: float | None
     cost: int | None  # complexity points, of the whole request
     monday_request_id: str | None
+
+
+@dataclass(frozen=True)
+class Carrier(SentRequest):
+    """Such a request with what was in it."""
+
     body: bytes | None  # as it was sent
     answer: bytes | None  # as it came
     places: tuple[Place, ...]  # of this order's parts, as far as they are on record
