@@ -32,7 +32,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, func, insert, select
 
 from databases import KINDS, databases, settle
 from delivery import board_server
-from order_sync.db.dialects.base import cells_for_driver
+from order_sync.db.dialects.base import DriverCells
 from order_sync.db.dialects.postgres_copy import copy_text
 from order_sync.db.engine import Database, quoted
 from order_sync.db.schema import Tables, build_tables
@@ -104,8 +104,9 @@ class ByDriver:
 
     def prepare(self, conn: Connection, table: Table, rows: Rows) -> None:
         names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-        cells: Any = [*cells_for_driver(conn, table, names, rows)]
-        ready = cells if conn.dialect.name == "sqlite" else copy_text(cells)
+        columns = DriverCells(conn, table, names).columns(rows)
+        is_sqlite = conn.dialect.name == "sqlite"
+        ready: Any = [*zip(*columns, strict=True)] if is_sqlite else copy_text(columns)
         self._cells[id(rows)] = names, ready
 
     def __call__(self, conn: Connection, table: Table, rows: Rows) -> None:
@@ -129,7 +130,8 @@ def bare(tables: Tables) -> Tables:
 
     def columns_only(table: Table) -> Table:
         columns = (Column(c.name, c.type, primary_key=c.name == "stg_id") for c in table.columns)
-        return Table(table.name, metadata, *columns)
+        storage = dict(table.dialect_options["postgresql"])["with"]
+        return Table(table.name, metadata, *columns, postgresql_with=storage)
 
     return replace(
         tables,

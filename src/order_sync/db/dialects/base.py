@@ -163,31 +163,50 @@ class Dialect(ABC):
         """SQL for the point in time `hours` ago, comparable with a stored one."""
 
 
-def cells_for_driver(
-    conn: Connection, table: Table, names: Sequence[str], rows: Iterable[dict[str, Any]]
-) -> list[tuple[Any, ...]]:
-    """The cells of each row in the order of `names`, as the driver takes them."""
-    if len(names) > 1:
-        columns: list[Iterable[Any]] = [*zip(*map(itemgetter(*names), rows), strict=True)]
-    else:
-        columns = [[row[names[0]] for row in rows]]
-    for at, name in enumerate(names):
-        process = table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect)
-        if process and columns:
-            columns[at] = map(_Processed(process).__getitem__, columns[at])
-    return [*zip(*columns, strict=True)]
+class DriverCells:
+    """The cells `names` of rows as the driver takes them; equal ones of a column are made once.
+
+    Args:
+        finish: what a cell that its column's type has to prepare becomes at last.
+    """
+
+    def __init__(
+        self, conn: Connection, table: Table, names: Sequence[str],
+        finish: Callable[[Any], Any] | None = None,
+    ) -> None:  # fmt: skip
+        self._names = names
+        self._prepared: dict[int, _Prepared] = {}  # by the column's place
+        for at, name in enumerate(names):
+            prepare = table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect)
+            if prepare:
+                self._prepared[at] = _Prepared(prepare, finish)
+
+    def columns(self, rows: Sequence[dict[str, Any]]) -> list[Iterable[Any]]:
+        """The cells of some rows, column by column."""
+        columns: list[Iterable[Any]]
+        if len(self._names) > 1:
+            columns = [*zip(*map(itemgetter(*self._names), rows), strict=True)]
+        else:
+            columns = [[row[self._names[0]] for row in rows]]
+        for at, prepared in self._prepared.items():
+            columns[at] = map(prepared.__getitem__, columns[at])
+        return columns
 
 
-class _Processed(dict[Any, Any]):
+class _Prepared(dict[Any, Any]):
     """What cells of one column become; they repeat themselves, and equal ones are stored alike."""
 
-    def __init__(self, process: Callable[[Any], Any]) -> None:
+    def __init__(self, prepare: Callable[[Any], Any], finish: Callable[[Any], Any] | None) -> None:
         super().__init__({None: None})
-        self._process = process
+        self._prepare = prepare
+        self._finish = finish
 
     def __missing__(self, cell: Any) -> Any:
-        self[cell] = processed = self._process(cell)
-        return processed
+        prepared = self._prepare(cell)
+        if self._finish and prepared is not None:
+            prepared = self._finish(prepared)
+        self[cell] = prepared
+        return prepared
 
 
 def quoted(identifier: str) -> str:

@@ -38,12 +38,12 @@ from sqlalchemy.exc import DBAPIError
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
     Dialect,
-    cells_for_driver,
+    DriverCells,
     lock_held,
     quoted,
     unreachable,
 )
-from order_sync.db.dialects.postgres_copy import copy_text
+from order_sync.db.dialects.postgres_copy import as_text, copy_text
 from order_sync.db.types import UtcDateTime
 from order_sync.errors import ConfigError, StaleFence
 
@@ -229,10 +229,15 @@ class Postgres(Dialect):
         if table.schema:
             target = f"{quoted(table.schema)}.{target}"
         statement = f"COPY {target} ({', '.join(quoted(n) for n in names)}) FROM STDIN"
-        with _cursor(conn, statement) as cursor, cursor.copy(statement.encode()) as copy:
-            cells = cells_for_driver(conn, table, names, rows)
-            for start in range(0, len(cells), COPIED_AT_ONCE):
-                copy.write(copy_text(cells[start : start + COPIED_AT_ONCE]))
+        from psycopg.copy import QueuedLibpqWriter  # noqa: PLC0415
+
+        cells = DriverCells(conn, table, names, as_text)
+        with _cursor(conn, statement) as cursor:
+            # Sends in a thread: otherwise a write waits until the server has taken in nearly all.
+            sender = QueuedLibpqWriter(cursor)
+            with cursor.copy(statement.encode(), writer=sender) as copy:
+                for start in range(0, len(rows), COPIED_AT_ONCE):
+                    copy.write(copy_text(cells.columns(rows[start : start + COPIED_AT_ONCE])))
 
     def upsert(
         self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,

@@ -49,7 +49,7 @@ from sqlalchemy.sql.operators import custom_op
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
     Dialect,
-    cells_for_driver,
+    DriverCells,
     lock_held,
     quoted,
     safe_url,
@@ -171,12 +171,13 @@ class Sqlite(Dialect):
     def bulk_insert(
         self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
     ) -> None:
-        cells = cells_for_driver(conn, table, names, rows)
+        cells = DriverCells(conn, table, names)
         most = min(ROWS_AT_ONCE, MOST_PARAMETERS // len(names))
-        for start in range(0, len(cells), most):
-            some = cells[start : start + most]
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
             statement = _insertion(table.name, tuple(names), len(some))
-            conn.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
+            by_row = zip(*cells.columns(some), strict=True)
+            conn.exec_driver_sql(statement, tuple(chain.from_iterable(by_row)))
 
     def upsert(
         self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,
