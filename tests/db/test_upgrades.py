@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from order_sync.db import engine, runs, upgrade
 from order_sync.db.migrations import newest, run_revisions
-from order_sync.db.schema import SCHEMA_VERSION, build_tables
+from order_sync.db.schema import BATCH_AND_RUN, SCHEMA_VERSION, build_tables
 
 from .helpers import BOARD, start
 
@@ -23,7 +23,7 @@ SINCE_1 = {
     "change_type", "moving_to", "resolution_note", "orders_updated", "orders_archived",
     "subitems_updated", "calls_per_day", "waits",
 }  # fmt: skip
-NEWER_INDEXES = ("_order", "_decided", "_sent", "_BatchProcessing_status")
+NEWER_INDEXES = ("_order", "_decided", "_sent", "_BatchProcessing_status", "_of_run")
 UPGRADE_AND_DIE = """
 import os, sys
 from sqlalchemy import event
@@ -55,12 +55,29 @@ def statements_of_version_1(tables, dialect):
         created = str(CreateTable(table).compile(dialect=dialect))
         created = re.sub(r"\n\)\s*(WITH .*)?$", "", created.rstrip())
         lines = re.split(r",\s*\n", created)
+        lines = [older for line in lines for older in keys_of_version_1(line)]
         older = [line for line in lines if not any(word in line for word in SINCE_1)]
         yield ",\n".join(older) + "\n)"
         for index in table.indexes:
             taken = {constraint.name for constraint in table.constraints}
             if index.name not in taken and not index.name.endswith(NEWER_INDEXES):
                 yield str(CreateIndex(index).compile(dialect=dialect))
+
+
+def keys_of_version_1(line):
+    """Staged rows pointed to batch and run by two keys."""
+    if "FOREIGN KEY(stg_batch_id, stg_run_id)" not in line:
+        return [line]
+    return [
+        'FOREIGN KEY(stg_batch_id) REFERENCES "MON_BatchProcessing" (batch_id)',
+        'FOREIGN KEY(stg_run_id) REFERENCES "MON_SyncRuns" (run_id)',
+    ]
+
+
+def keys_to_batch_and_run(database, table):
+    keys = inspect(database.engine).get_foreign_keys(table.name)
+    found = {tuple(key["constrained_columns"]) for key in keys}
+    return sorted(columns for columns in found if columns[0] in BATCH_AND_RUN)
 
 
 @pytest.fixture
@@ -110,6 +127,25 @@ def test_version_1_becomes_todays_with_every_row(version_1, tables):
     assert {f"ix_{tables.errors.name}_order", f"ix_{tables.errors.name}_decided"} <= names
     again = version_1.run(lambda conn: upgrade.upgrade(conn, tables))
     assert again.is_current
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+def test_staged_rows_point_to_a_batch_of_their_run(version_1, tables):
+    for table in (tables.staging, tables.staging_subitems):
+        assert keys_to_batch_and_run(version_1, table) == [("stg_batch_id",), ("stg_run_id",)]
+    version_1.run(lambda conn: upgrade.upgrade(conn, tables))
+    is_sqlite = version_1.engine.dialect.name == "sqlite"
+    kept = [("stg_batch_id",), ("stg_run_id",)] if is_sqlite else [BATCH_AND_RUN]
+    for table in (tables.staging, tables.staging_subitems):
+        assert keys_to_batch_and_run(version_1, table) == kept
+
+
+def test_a_further_profile_and_an_upgrade_at_once(version_1, tables, shipped):
+    names = {field: f"{name}_of_another_profile" for field, name in vars(shipped.tables).items()}
+    second = build_tables(replace(shipped, tables=type(shipped.tables)(**names)))
+    version_1.run(lambda conn: upgrade.upgrade(conn, second))
+    with version_1.begin() as conn:
+        assert upgrade.inspect_schema(conn, second).is_current
 
 
 def test_a_revision_alone_brings_its_columns_and_can_be_repeated(version_1, tables):

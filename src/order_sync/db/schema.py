@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Constraint,
     Date,
     Float,
     ForeignKey,
@@ -46,7 +47,8 @@ from order_sync.rules.states import (
 )
 
 IS_WARNING = "level = 'warning'"  # condition of an index, so queries have to say it the same way
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
+BATCH_AND_RUN = ("stg_batch_id", "stg_run_id")  # what a staged row belongs to
 
 _KIND_TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: long_text(),
@@ -85,13 +87,7 @@ def build_tables(mapping: Mapping) -> Tables:
     staging = _staging(meta, mapping)
     tables = Tables(
         metadata=meta,
-        schema_version=Table(
-            "MON_SchemaVersion",
-            meta,
-            Column("part", short_text(200), primary_key=True),
-            Column("version", Integer, nullable=False),
-            Column("installed_at", UtcDateTime, nullable=False),
-        ),
+        schema_version=side_tables.schema_version(meta),
         source_marks=side_tables.source_marks(meta),
         staging=staging,
         staging_subitems=_staging_subitems(meta, mapping, staging),
@@ -119,13 +115,11 @@ def business_columns(mapping: Mapping) -> list[Column[object]]:
     return [Column(c.field, _KIND_TYPES[c.kind]) for c in mapping.columns]
 
 
-def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
+def _staged_columns(table: str) -> list[Column[object] | Constraint]:
     """Technical columns that both staging tables share."""
     return [
-        Column(
-            "stg_batch_id", id_text(), ForeignKey("MON_BatchProcessing.batch_id"), nullable=False
-        ),
-        Column("stg_run_id", id_text(), ForeignKey("MON_SyncRuns.run_id"), nullable=False),
+        Column("stg_batch_id", id_text(), nullable=False),
+        Column("stg_run_id", id_text(), nullable=False),
         Column("stg_customer_batch", short_text(255), nullable=False),
         Column("stg_status", short_text(20), nullable=False),
         Column("board_id", id_text(), nullable=False),
@@ -153,6 +147,12 @@ def _staged_columns(table: str) -> list[Column[object] | CheckConstraint]:
         CheckConstraint(
             "stg_status NOT IN ('SENDING', 'UNCONFIRMED') OR stg_request_id IS NOT NULL",
             name=f"ck_{table}_in_doubt_has_request",
+        ),
+        # One key, not two: PostgreSQL looks up each key of each row.
+        ForeignKeyConstraint(
+            BATCH_AND_RUN,
+            ["MON_BatchProcessing.batch_id", "MON_BatchProcessing.run_id"],
+            name=f"fk_{table}_batch",
         ),
     ]
 
@@ -361,6 +361,7 @@ def _batches(meta: MetaData) -> Table:
         Column("error_summary", long_text()),
         state_check("MON_BatchProcessing", "status", BatchState),
         Index("ix_MON_BatchProcessing_run", "run_id"),
+        Index("ux_MON_BatchProcessing_of_run", "batch_id", "run_id", unique=True),
         Index("ix_MON_BatchProcessing_start", "start_time"),
         Index("ix_MON_BatchProcessing_status", "board_id", "status"),
     )

@@ -1,4 +1,6 @@
-"""Tables beside the story of an order: how far changes were followed, and what people were told."""
+"""Tables beside the story of an order: the shape of the others, how far changes were followed, and
+what people were told.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,16 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Integer, MetaData, Tabl
 
 from order_sync.db.conditions import both_or_neither
 from order_sync.db.types import UtcDateTime, id_text, long_text, short_text
+
+
+def schema_version(meta: MetaData) -> Table:
+    return Table(
+        "MON_SchemaVersion",
+        meta,
+        Column("part", short_text(200), primary_key=True),
+        Column("version", Integer, nullable=False),
+        Column("installed_at", UtcDateTime, nullable=False),
+    )
 
 
 def source_marks(meta: MetaData) -> Table:

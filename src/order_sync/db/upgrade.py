@@ -95,6 +95,8 @@ def upgrade(conn: Connection, tables: Tables) -> SchemaState:
     if state.version is not None and state.version > SCHEMA_VERSION:
         require_current(state)
     by_name: dict[str, Table] = {t.name: t for t in tables.metadata.sorted_tables}
+    if tables.batches.name not in state.missing_tables:
+        _create_indexes(conn, tables.batches)  # staging tables of a further profile point to one
     tables.metadata.create_all(conn)
     if state.version is not None and state.version < SCHEMA_VERSION:
         from order_sync.db.migrations import run_revisions  # noqa: PLC0415 - it loads Alembic
@@ -104,10 +106,14 @@ def upgrade(conn: Connection, tables: Tables) -> SchemaState:
         column = by_name[table_name].c[column_name]
         engine.add_column(conn, table_name, column_name, column.type.compile(conn.dialect))
     for table in by_name.values():
-        for index in table.indexes:
-            index.create(conn, checkfirst=True)
+        _create_indexes(conn, table)
     _finish(conn, tables, state)
     return state
+
+
+def _create_indexes(conn: Connection, table: Table) -> None:
+    for index in table.indexes:
+        index.create(conn, checkfirst=True)
 
 
 def _finish(conn: Connection, tables: Tables, found: SchemaState) -> None:
