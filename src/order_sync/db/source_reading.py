@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import compress, islice
 from operator import itemgetter
 from typing import Any
 
@@ -39,6 +39,7 @@ from order_sync.db.source_keys import (
     scope_function,
     seed,
 )
+from order_sync.rules.changes import picking
 from order_sync.rules.filters import Filters
 from order_sync.rules.mapping import Mapping
 from order_sync.rules.values import key_parts
@@ -248,10 +249,12 @@ class SourceReader:
     def rows(self) -> Iterator[tuple[dict[str, object], str]]:
         """(source row by profile names, its source hash) of every key that was found.
 
-        Sizes that are NULL are left out: of a hundred and more, most are.
+        Sizes that are NULL, blank or 0 are left out: of a hundred and more, most are.
         """
         names = list(self._columns)
-        blank: dict[str, object] = dict.fromkeys(n for n in names if n not in self._sizes)
+        sizes = [name for name in names if name in self._sizes]
+        others = [name for name in names if name not in self._sizes]
+        sizes_of, others_of = picking(map(names.index, sizes)), picking(map(names.index, others))
         wanted = self._wanted
         pick = [names.index(n) if n in self._columns else None for n in self._looked_at]
         own_hash = engine.own_hash(self._conn)
@@ -262,8 +265,9 @@ class SourceReader:
                 looked_at = [None if at is None else cells[at] for at in pick]
                 if self._key(looked_at) not in wanted:
                     continue
-            row = blank.copy()
-            row |= {name: cell for name, cell in zip(names, cells, strict=True) if cell is not None}
+            row = dict(zip(others, others_of(cells), strict=True))
+            pieces = sizes_of(cells)
+            row.update(compress(zip(sizes, pieces, strict=True), pieces))
             yield row, own_hash(self._seed, cells) if own_hash else found[0]
 
     def _wanted_rows(self, before: Sequence[ColumnElement[Any]]) -> Iterator[Sequence[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -51,13 +52,15 @@ class Price(TypeDecorator[Decimal]):
             return dialect.type_descriptor(_SqliteNumber())
         return dialect.type_descriptor(Numeric(18, 4))
 
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
-        if value is None or dialect.name != "sqlite":
-            return value
-        return format(value, "f")
+    def bind_processor(self, dialect: Dialect) -> Callable[[Decimal | None], Any] | None:
+        return _as_number if dialect.name == "sqlite" else None
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         return None if value is None else Decimal(number_text(Decimal(str(value))))
+
+
+def _as_number(price: Decimal | None) -> str | None:
+    return None if price is None else format(price, "f")
 
 
 class _SqliteNumber(TypeEngine[Any]):

@@ -51,11 +51,12 @@ class PayloadHash:
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def picking(wanted: Sequence[Any]) -> Callable[[Any], Sequence[Any]]:
+def picking(wanted: Iterable[Any]) -> Callable[[Any], Sequence[Any]]:
     """What stands at the places (or under the names) `wanted`, in their order."""
-    if len(wanted) > 1:
-        return itemgetter(*wanted)
-    return lambda cells: [cells[at] for at in wanted]
+    listed = tuple(wanted)
+    if len(listed) > 1:
+        return itemgetter(*listed)
+    return lambda cells: [cells[at] for at in listed]
 
 
 _hash_of = lru_cache(maxsize=64)(PayloadHash)

@@ -154,13 +154,14 @@ def name_refusals(name: str, group: str) -> list[Refusal]:
 
 def length_refusals(order: OrderLine, types: Dict[str, str]) -> list[Refusal]:
     """Values longer than their column takes; never cut. `types` is the board type per title."""
+    lengths = [len(value) for value in order.values.values() if type(value) is str]
+    # A character is at most six bytes of JSON, so short orders need no second look.
+    is_short = sum(lengths) * 6 <= MAX_VALUES_BYTES // 2
+    if is_short and max(lengths, default=0) <= _SHORTEST:
+        return []
     refusals = []
-    characters = 0
     for title, value in order.values.items():
         if type(value) is not str or title not in types:
-            continue
-        characters += len(value)
-        if len(value) <= _SHORTEST:
             continue
         limit = _LENGTHS.get(types[title])
         if limit is not None and len(value) > limit:
@@ -169,10 +170,7 @@ def length_refusals(order: OrderLine, types: Dict[str, str]) -> list[Refusal]:
                 "shorten the text in the source"
             )
             refusals.append(Refusal("too_long", message, field=title, value=value))
-    # A character is at most six bytes of JSON, so short orders need no second look.
-    if characters * 6 > MAX_VALUES_BYTES // 2 and not refusals:
-        refusals += _total_length_refusal(order, types)
-    return refusals
+    return refusals if refusals or is_short else _total_length_refusal(order, types)
 
 
 _LENGTHS = {"long_text": MAX_LONG_TEXT, "status": MAX_STATUS_LABEL}

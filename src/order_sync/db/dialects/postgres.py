@@ -53,7 +53,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 10
-COPIED_AT_ONCE = 200  # rows: the server takes them in while the next are written
+# So many bytes of rows lie between us and the server: it takes them in while the next are made.
+COPIED_AT_ONCE = 128 * 1024
+COPIED_AT_FIRST = 50  # rows, until it is known how long they are
 LOCK_TRIES, LOCK_WAIT_S = 5, 0.1
 _LOCK_SESSIONS = "order_sync_lock_sessions"  # execution option: board -> pid of its lock's session
 _NO_FAST_PATH = "0A000"  # feature_not_supported: COPY into a table with row-level security
@@ -229,15 +231,14 @@ class Postgres(Dialect):
         if table.schema:
             target = f"{quoted(table.schema)}.{target}"
         statement = f"COPY {target} ({', '.join(quoted(n) for n in names)}) FROM STDIN"
-        from psycopg.copy import QueuedLibpqWriter  # noqa: PLC0415
-
         cells = DriverCells(conn, table, names, as_text)
-        with _cursor(conn, statement) as cursor:
-            # Sends in a thread: otherwise a write waits until the server has taken in nearly all.
-            sender = QueuedLibpqWriter(cursor)
-            with cursor.copy(statement.encode(), writer=sender) as copy:
-                for start in range(0, len(rows), COPIED_AT_ONCE):
-                    copy.write(copy_text(cells.columns(rows[start : start + COPIED_AT_ONCE])))
+        with _cursor(conn, statement) as cursor, cursor.copy(statement.encode()) as copy:
+            start, count = 0, COPIED_AT_FIRST
+            while some := rows[start : start + count]:
+                written = copy_text(cells.columns(some))
+                copy.write(written)
+                start += count
+                count = max(1, count * COPIED_AT_ONCE // len(written))
 
     def upsert(
         self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,
