@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from order_sync.db import engine, source_load
+from order_sync.db.dialects.postgres import COPIED_AT_FIRST, COPIED_AT_ONCE
 from order_sync.db.engine import COMMIT_TRIES, Database
 from order_sync.db.types import Price, UtcDateTime
 from order_sync.errors import ConfigError, Unreachable
@@ -165,6 +166,34 @@ def test_bulk_rows_come_back_as_they_were(database):
         return [dict(row) for row in conn.execute(table.select()).mappings()]
 
     assert database.run(work) == rows
+
+
+@pytest.mark.parametrize("text", ["\\", "\\N", "\\.", "\t", "\n", "\r", "\r\n", "\x1e\x1f", ""])
+def test_one_text_among_others_is_escaped(database, text):
+    """Each by itself: rows are looked at together."""
+    table = things()
+    rows = [{"note": note, "n": None} for note in ("plain", text, None)]
+
+    def work(conn):
+        table.create(conn)
+        engine.bulk_insert(conn, table, rows)
+        return list(conn.execute(table.select()).scalars())
+
+    assert database.run(work) == ["plain", text, None]
+
+
+@pytest.mark.parametrize("length", [1, 3_000, 300_000])
+def test_rows_of_any_length_come_in_pieces_each_once(database, length):
+    table = things()
+    count = min(max(COPIED_AT_FIRST + 20, 4 * COPIED_AT_ONCE // length), 3_000)
+    rows = [{"note": f"{number} " + "x" * length} for number in range(count)]
+
+    def work(conn):
+        table.create(conn)
+        engine.bulk_insert(conn, table, rows)
+        return list(conn.execute(table.select()).scalars())
+
+    assert database.run(work) == [row["note"] for row in rows]
 
 
 def test_what_cannot_be_stored_falls_out(database):

@@ -106,7 +106,7 @@ def staged_ids(conn: Connection, tables: Tables, batch_id: str, after: int) -> d
     rows = conn.execute(
         select(t.c.order_key, t.c.stg_id).where(t.c.stg_batch_id == batch_id, t.c.stg_id > after)
     )
-    return dict(rows.tuples().all())
+    return dict(map(tuple, rows.all()))
 
 
 def _read(tables: Tables, unit: Unit) -> Select[Any]:

@@ -53,7 +53,7 @@ class Price(TypeDecorator[Decimal]):
         return dialect.type_descriptor(Numeric(18, 4))
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Decimal | None], Any] | None:
-        return _as_number if dialect.name == "sqlite" else None
+        return _as_number if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         return None if value is None else Decimal(number_text(Decimal(str(value))))

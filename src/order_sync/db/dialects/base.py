@@ -164,22 +164,15 @@ class Dialect(ABC):
 
 
 class DriverCells:
-    """The cells `names` of rows as the driver takes them; equal ones of a column are made once.
+    """The cells `names` of rows as the driver takes them; equal ones of a column are made once."""
 
-    Args:
-        finish: what a cell that its column's type has to prepare becomes at last.
-    """
-
-    def __init__(
-        self, conn: Connection, table: Table, names: Sequence[str],
-        finish: Callable[[Any], Any] | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, conn: Connection, table: Table, names: Sequence[str]) -> None:
         self._names = names
         self._prepared: dict[int, _Prepared] = {}  # by the column's place
         for at, name in enumerate(names):
             prepare = table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect)
             if prepare:
-                self._prepared[at] = _Prepared(prepare, finish)
+                self._prepared[at] = _Prepared(prepare)
 
     def columns(self, rows: Sequence[dict[str, Any]]) -> list[Iterable[Any]]:
         """The cells of some rows, column by column."""
@@ -196,16 +189,12 @@ class DriverCells:
 class _Prepared(dict[Any, Any]):
     """What cells of one column become; they repeat themselves, and equal ones are stored alike."""
 
-    def __init__(self, prepare: Callable[[Any], Any], finish: Callable[[Any], Any] | None) -> None:
+    def __init__(self, prepare: Callable[[Any], Any]) -> None:
         super().__init__({None: None})
         self._prepare = prepare
-        self._finish = finish
 
     def __missing__(self, cell: Any) -> Any:
-        prepared = self._prepare(cell)
-        if self._finish and prepared is not None:
-            prepared = self._finish(prepared)
-        self[cell] = prepared
+        self[cell] = prepared = self._prepare(cell)
         return prepared
 
 

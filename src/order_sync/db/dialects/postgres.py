@@ -43,7 +43,7 @@ from order_sync.db.dialects.base import (
     quoted,
     unreachable,
 )
-from order_sync.db.dialects.postgres_copy import as_text, copy_text
+from order_sync.db.dialects.postgres_copy import copy_text
 from order_sync.db.types import UtcDateTime
 from order_sync.errors import ConfigError, StaleFence
 
@@ -231,7 +231,7 @@ class Postgres(Dialect):
         if table.schema:
             target = f"{quoted(table.schema)}.{target}"
         statement = f"COPY {target} ({', '.join(quoted(n) for n in names)}) FROM STDIN"
-        cells = DriverCells(conn, table, names, as_text)
+        cells = DriverCells(conn, table, names)
         with _cursor(conn, statement) as cursor, cursor.copy(statement.encode()) as copy:
             start, count = 0, COPIED_AT_FIRST
             while some := rows[start : start + count]:

@@ -31,13 +31,6 @@ def copy_text(columns: Sequence[Iterable[object]]) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def as_text(cell: object) -> str:
-    """A cell as the server reads it."""
-    if isinstance(cell, bool):
-        return "t" if cell else "f"
-    return f"\\x{cell.hex()}" if isinstance(cell, bytes) else str(cell)
-
-
 def _joined(columns: Iterable[Iterable[str]]) -> str:
     return "\n".join([*map("\t".join, zip(*columns, strict=True)), ""])
 
@@ -49,12 +42,19 @@ def _texts(column: Sequence[object]) -> Iterable[str]:
     types.discard(type(None))
     if types <= {str}:
         return [_NULL if cell is None else cell for cell in column]  # type: ignore[misc]
-    write = str if types <= _PLAIN else as_text
+    write = str if types <= _PLAIN else _as_text
     return [_NULL if cell is None else write(cell) for cell in column]
 
 
+def _as_text(cell: object) -> str:
+    """A cell as the server reads it."""
+    if isinstance(cell, bool):
+        return "t" if cell else "f"
+    return f"\\x{cell.hex()}" if isinstance(cell, bytes) else str(cell)
+
+
 def _escaped(column: Sequence[object]) -> Iterable[str]:
-    return [_NULL if cell is None else _escape(as_text(cell)) for cell in column]
+    return [_NULL if cell is None else _escape(_as_text(cell)) for cell in column]
 
 
 def _escape(text: str) -> str:
