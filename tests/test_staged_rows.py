@@ -1,10 +1,16 @@
-"""The rows to stage are made one portion ahead of the database."""
+"""The rows to stage are made one portion ahead of the database, and keep what was tried before."""
 
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
-from order_sync.delivery.staged_rows import Ahead
+from order_sync.db.runs import RunRef
+from order_sync.delivery.staged_rows import Ahead, RowMaker
+from order_sync.rules.comparing import compare
+from order_sync.rules.reading import read_order
+
+from .runs.world import order
 
 PATIENCE_S = 30
 
@@ -39,3 +45,26 @@ def test_an_error_is_raised_where_the_portion_is_used():
         assert ahead[0] == 0
         with pytest.raises(ValueError, match="no such portion"):
             ahead[1]
+
+
+@pytest.mark.parametrize(("now", "attempts", "travel_limit"), [("28.86", 3, 1), ("28.87", 0, None)])
+def test_attempts_count_for_the_same_payload_only(shipped, now, attempts, travel_limit):
+    before = read_order(order("GRE-1", CUSTOMER_PRICE="28.86"), shipped)
+    line = before.sizes[0]
+    tried = {"attempts": 3, "travel_limit": 1}
+    carried = {
+        (before.order_key, None): SimpleNamespace(payload_hash=before.payload_hash, **tried),
+        (before.order_key, line.size_key): SimpleNamespace(payload_hash=line.payload_hash, **tried),
+    }
+    delivery = SimpleNamespace(
+        mapping=shipped, board=SimpleNamespace(columns={}), run=RunRef("run", "4711", 1)
+    )
+    wanted = read_order(order("GRE-1", CUSTOMER_PRICE=now), shipped)
+    action = compare(wanted, "hash", None, shipped).action
+    portion = RowMaker(delivery, carried).portion([action])
+    (item,), ((_, lines),) = portion.items, portion.lines
+    assert (item["stg_attempts"], item["stg_travel_limit"]) == (attempts, travel_limit)
+    # The size line is the same in both cases, and only it was tried before.
+    assert [(row["size_key"], row["stg_attempts"]) for row in lines] == [
+        (line.size_key, 3), (wanted.sizes[1].size_key, 0),
+    ]  # fmt: skip

@@ -5,7 +5,6 @@ Everything is checked at once; a token appears in no message and in no printed f
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping as Dict
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from order_sync.errors import ConfigError
-from order_sync.private_files import open_to_all
+from order_sync.private_files import warning_if_open
 from order_sync.profile import is_path
 from order_sync.settings import (
     DEFAULT_DATABASE,
@@ -226,11 +225,9 @@ class _Loader:
         return text
 
     def _tell_if_open(self, path: Path, secret: str) -> None:
-        if open_to_all(path):
-            self._notices.append(
-                f"{path} holds {secret}, and every user of this machine can read it: "
-                f"chmod 600 {shlex.quote(str(path))}"
-            )
+        warning = warning_if_open(path, secret)
+        if warning:
+            self._notices.append(warning)
 
     def _keep_token(self, monday: dict[str, Any], token: str, origin: str) -> None:
         if token.isascii() and token.isprintable() and " " not in token:

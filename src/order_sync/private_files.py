@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,14 @@ def make_private(path: Path) -> None:
     """
     with suppress(OSError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
+
+
+def warning_if_open(path: Path, secret: str) -> str | None:
+    """What to say of a file that holds `secret` and that every user of this machine can read."""
+    if not open_to_all(path):
+        return None
+    command = f"chmod 600 {shlex.quote(str(path))}"
+    return f"{path} holds {secret}, and every user of this machine can read it: {command}"
 
 
 def open_to_all(path: Path) -> bool:

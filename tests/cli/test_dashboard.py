@@ -82,6 +82,18 @@ def test_a_token_can_be_kept_in_a_file(start, folder):
         assert client.get(f"/?token={TOKEN}").status_code == 200
 
 
+@pytest.mark.parametrize(("mode", "told"), [(0o644, True), (0o600, False)])
+def test_a_token_file_that_all_can_read_is_told(start, open_folder, mode, told):
+    path = open_folder / "pages.token"
+    path.write_text(TOKEN)
+    path.chmod(mode)
+    process, _ = start("--access-file", str(path))
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (f"chmod 600 {path}" in err) is told
+    assert TOKEN not in err
+
+
 @pytest.mark.parametrize(
     ("content", "wrong"),
     [

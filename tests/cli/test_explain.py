@@ -284,6 +284,9 @@ def test_refusals_stand_in_the_line_of_time(run, world, explained):
     assert told.count("REFUSAL_CLOSED") == 1
     assert [e["at"] for e in story["events"]] == sorted(e["at"] for e in story["events"])
     assert "When (UTC)" in run("explain", KEY).out
+    # Of the newest events alone, what was refused before them is no part.
+    (story,) = explained(KEY, "--limit", "1")
+    assert "REFUSAL_OPENED" not in [e["event"] for e in story["events"]]
 
 
 def test_an_item_has_a_link_where_the_address_of_the_account_is_set(
@@ -395,7 +398,7 @@ def test_an_order_that_is_not_acknowledged_says_so(run, write, tables, explained
     assert shown.count("  not acknowledged") == 2  # columns and size line
 
 
-def test_a_closed_refusal_is_told_with_who_closed_it(run, write, tables):
+def test_a_closed_refusal_is_told_with_who_closed_it(run, write, tables, explained):
     def refuse(conn, run):
         row = ErrorRow(
             unit=Unit.SUBITEM, order_key=KEY, customer="JOHNNIE O", order_number="JOO-1",
@@ -410,6 +413,9 @@ def test_a_closed_refusal_is_told_with_who_closed_it(run, write, tables):
     assert "parent_failed / m (closed " in shown
     assert "ignore by anna: known)" in shown
     assert "Repair the order line." not in shown
+    # What a person decides is an event by itself, where it is decided.
+    (story,) = explained(KEY)
+    assert [e["event"] for e in story["events"]] == ["REFUSAL_OPENED"]
 
 
 def test_hostile_values_stay_on_their_line_and_steer_nothing(run, write, tables):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 
@@ -87,15 +85,6 @@ def test_a_file_that_is_there_keeps_the_permissions_it_was_given(run, board, loa
 
 
 # The file of the token ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def open_folder():
-    """A folder every user of this machine may enter; those of pytest are closed."""
-    made = Path(mkdtemp(prefix="order-sync-test-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
 
 
 @pytest.fixture

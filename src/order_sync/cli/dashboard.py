@@ -89,7 +89,7 @@ def _token_of(session: Session, path: Path) -> str:
     Raises:
         ConfigError: there is no such file, or what it holds is no token.
     """
-    from order_sync.private_files import open_to_all
+    from order_sync.private_files import warning_if_open
 
     try:
         token = path.read_text("utf-8").strip()
@@ -105,6 +105,7 @@ def _token_of(session: Session, path: Path) -> str:
             hint=f"write {SHORTEST_TOKEN} or more letters, digits, - and _ into it,"
             " such as: openssl rand -hex 24",
         )
-    if open_to_all(path):
-        session.note(f"every user of this machine can read {path}; do: chmod 600 {path}")
+    warning = warning_if_open(path, "the token of the pages")
+    if warning:
+        session.note(warning)
     return token
