@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import re
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import typer
 import yaml
+from docs import generate
+from docs.generator import commands
 
 from order_sync.cli import app
 from order_sync.config import _known_variables
 from order_sync.db.schema import build_tables
 from order_sync.db.upgrade import ACTIVE_BATCHES
-from order_sync.errors import ExitCode
+from order_sync.errors import EXIT_MEANINGS, ExitCode
 from order_sync.profile import DEFAULT_PROFILE, ProfileFile, load_profile
 from order_sync.rules.refusals import OWN_CODES, WARNING_CODES
 from order_sync.rules.retry import ERROR_TABLE
@@ -39,17 +38,6 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "order_sync"
 
 
-def _generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-generate = _generator()
 PAGES = [
     *generate.documents(),
     *(
@@ -93,9 +81,9 @@ def test_every_generated_part_stands_somewhere_and_every_marker_is_known():
 
 
 def test_every_command_says_how_it_may_end():
-    assert set(generate.EXITS) == set(generate.leaf_commands())
-    assert {code for codes in generate.EXITS.values() for code in codes} <= set(ExitCode)
-    assert set(generate.EXIT_MEANINGS) == set(ExitCode)
+    assert set(commands.EXITS) == set(commands.leaf_commands())
+    assert {code for codes in commands.EXITS.values() for code in codes} <= set(ExitCode)
+    assert set(EXIT_MEANINGS) == set(ExitCode)
 
 
 @pytest.mark.parametrize("model", [FileSettings, ProfileFile], ids=lambda model: model.__name__)
