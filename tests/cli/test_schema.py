@@ -12,13 +12,13 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from docs.generator.commands import leaf_commands
 from jsonschema import Draft202012Validator
 
 from order_sync.cli.schemas import DOCUMENTS, ENVELOPE, WITHOUT_DOCUMENT, schema_of
 from order_sync.cli.session import Session
 from order_sync.profile import DEFAULT_PROFILE
 from tests.documents import check_document
-from tests.test_docs import generate
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -28,7 +28,7 @@ def snapshot(name):
 
 
 def test_every_command_has_a_document_or_says_what_it_prints_instead():
-    commands = set(generate.leaf_commands())
+    commands = set(leaf_commands())
     assert DOCUMENTS.keys() | WITHOUT_DOCUMENT.keys() == commands
     assert not DOCUMENTS.keys() & WITHOUT_DOCUMENT.keys()
 
