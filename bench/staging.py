@@ -32,7 +32,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, func, insert, select
 
 from databases import KINDS, databases, settle
 from delivery import board_server
-from order_sync.db.dialects.base import DriverCells
+from order_sync.db.dialects.base import driver_cells
 from order_sync.db.dialects.postgres_copy import copy_text
 from order_sync.db.engine import Database, quoted
 from order_sync.db.schema import Tables, build_tables
@@ -104,7 +104,7 @@ class ByDriver:
 
     def prepare(self, conn: Connection, table: Table, rows: Rows) -> None:
         names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-        columns = DriverCells(conn, table, names).columns(rows)
+        columns = driver_cells(conn, table, {n: [row[n] for row in rows] for n in names})
         is_sqlite = conn.dialect.name == "sqlite"
         ready: Any = [*zip(*columns, strict=True)] if is_sqlite else copy_text(columns)
         self._cells[id(rows)] = names, ready

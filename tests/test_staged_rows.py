@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from order_sync.db.batches import NewBatch
 from order_sync.db.runs import RunRef
 from order_sync.delivery.staged_rows import Ahead, RowMaker
 from order_sync.rules.comparing import compare
@@ -61,7 +62,7 @@ def test_attempts_count_for_the_same_payload_only(shipped, now, attempts, travel
     )
     wanted = read_order(order("GRE-1", CUSTOMER_PRICE=now), shipped)
     action = compare(wanted, "hash", None, shipped).action
-    portion = RowMaker(delivery, carried).portion([action])
+    portion = RowMaker(delivery, carried, [NewBatch(wanted.customer)]).portion([action])
     (item,), ((_, lines),) = portion.items, portion.lines
     assert (item["stg_attempts"], item["stg_travel_limit"]) == (attempts, travel_limit)
     # The size line is the same in both cases, and only it was tried before.

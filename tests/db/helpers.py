@@ -29,7 +29,9 @@ def stage_items(
     operation: Operation = Operation.CREATE,
 ) -> str:
     """Stage order lines with these keys; returns the batch."""
-    batch = batches.open_batch(conn, tables, run, "GREYSON CLOTHIERS", "FULL_BATCH")
+    new = batches.NewBatch("GREYSON CLOTHIERS")
+    batches.open_batches(conn, tables, run, [new], "FULL_BATCH")
+    batch = new.batch_id
     rows = [item_row(conn, run, batch, key, operation) for key in keys]
     assert staging.stage_rows(conn, tables.staging, rows) == []
     return batch

@@ -363,7 +363,7 @@ def test_what_waits_to_be_sent_of_a_forgotten_item_is_dropped(
     conn, tables, run, refuse, resolve, resolution
 ):
     batch = stage_items(conn, tables, run, KEY, OTHER)
-    parent = staging.staged_ids(conn, tables, batch, 0)[KEY]
+    parent = staging.staged_ids(conn, tables, [batch], 0)[KEY]
     lines = [line_row(conn, run, batch, KEY, "M", parent)]
     assert staging.stage_rows(conn, tables.staging_subitems, lines) == []
     refuse(code=GONE)

@@ -209,7 +209,7 @@ def test_a_size_line_that_comes_late_is_promoted_although_its_order_was_before(
     def work(conn):
         run = start(conn, tables, shipped)
         batch = stage_items(conn, tables, run, "a")
-        parent = staging.staged_ids(conn, tables, batch, 0)["a"]
+        parent = staging.staged_ids(conn, tables, [batch], 0)["a"]
         rows = [line_row(conn, run, batch, "a", "M", parent)]
         assert staging.stage_rows(conn, tables.staging_subitems, rows) == []
         accept(conn, tables, send(conn, tables, run, batch))
@@ -234,7 +234,7 @@ def test_waiting_lines_of_a_refused_order_are_found(state, tables, shipped):
     def work(conn):
         run = start(conn, tables, shipped)
         batch = stage_items(conn, tables, run, "a")
-        parent = staging.staged_ids(conn, tables, batch, 0)["a"]
+        parent = staging.staged_ids(conn, tables, [batch], 0)["a"]
         staging.stage_rows(
             conn, tables.staging_subitems, [line_row(conn, run, batch, "a", "M", parent)]
         )

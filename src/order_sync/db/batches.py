@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -10,7 +12,7 @@ from sqlalchemy import Connection, func, select, update
 from order_sync.db import engine
 from order_sync.db.runs import RunRef
 from order_sync.db.schema import Tables
-from order_sync.db.staging import Unit, counts_by_state, table_of
+from order_sync.db.staging import Unit, chunks, counts_of_batches
 from order_sync.rules.states import BATCH_ENDED, BatchState, RowState, advance_batch
 
 _MILESTONE = {
@@ -21,9 +23,19 @@ _MILESTONE = {
 }
 
 
-def open_batch(conn: Connection, tables: Tables, run: RunRef, customer: str, kind: str) -> str:
-    """Start a batch; returns its id."""
-    batch_id = uuid.uuid4().hex
+@dataclass(frozen=True)
+class NewBatch:
+    """A batch that is about to be opened."""
+
+    customer: str
+    batch_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+def open_batches(
+    conn: Connection, tables: Tables, run: RunRef, new: Sequence[NewBatch], kind: str
+) -> None:
+    """Start batches, all at the same time."""
+    started = engine.now(conn)
     zeros = dict.fromkeys(
         (
             "orders_total", "orders_processed", "orders_failed", "subitems_total",
@@ -32,52 +44,83 @@ def open_batch(conn: Connection, tables: Tables, run: RunRef, customer: str, kin
         ),
         0,
     )  # fmt: skip
-    conn.execute(
-        tables.batches.insert().values(
-            batch_id=batch_id, run_id=run.run_id, board_id=run.board_id, customer_name=customer,
-            batch_type=kind, status=BatchState.STARTED, start_time=engine.now(conn), **zeros,
-        )
-    )  # fmt: skip
-    return batch_id
-
-
-def reach(conn: Connection, tables: Tables, batch_id: str, milestone: BatchState) -> None:
-    """The batch has come to a milestone; one it is already past stays as it is."""
-    b = tables.batches
-    state = BatchState(
-        conn.execute(select(b.c.status).where(b.c.batch_id == batch_id)).scalar_one()
+    engine.bulk_insert(
+        conn,
+        tables.batches,
+        [
+            {
+                "batch_id": batch.batch_id,
+                "run_id": run.run_id,
+                "board_id": run.board_id,
+                "customer_name": batch.customer,
+                "batch_type": kind,
+                "status": BatchState.STARTED.value,
+                "start_time": started,
+                **zeros,
+            }
+            for batch in new
+        ],
     )
-    order = list(BatchState)
-    values: dict[str, Any] = count_batch(conn, tables, batch_id)
-    if state not in BATCH_ENDED and order.index(milestone) > order.index(state):
-        values["status"] = advance_batch(state, milestone)
-        values[_MILESTONE[milestone]] = engine.now(conn)
-    conn.execute(update(b).where(b.c.batch_id == batch_id).values(**values))
 
 
-def count_batch(conn: Connection, tables: Tables, batch_id: str) -> dict[str, int]:
-    """The batch's counters, counted from its rows and requests."""
-    values: dict[str, int] = {}
-    for unit, name in ((Unit.ITEM, "orders"), (Unit.SUBITEM, "subitems")):
-        t = table_of(tables, unit)
-        counts = counts_by_state(conn, tables, unit, t.c.stg_batch_id == batch_id)
-        values[f"{name}_total"] = sum(counts.values())
-        values[f"{name}_processed"] = counts.get(RowState.PROMOTED, 0) + counts.get(
-            RowState.API_SUCCESS, 0
-        )
-        values[f"{name}_failed"] = counts.get(RowState.API_FAILED, 0)
+def reach(
+    conn: Connection, tables: Tables, batch_ids: Sequence[str], milestone: BatchState
+) -> None:
+    """The batches have come to a milestone; one that is already past it stays as it is."""
+    b = tables.batches
+    at, order = engine.now(conn), list(BatchState)
+    counts = count_batches(conn, tables, batch_ids)
+    for some in chunks(batch_ids):
+        states = conn.execute(select(b.c.batch_id, b.c.status).where(b.c.batch_id.in_(some)))
+        for batch_id, status in states.all():
+            values: dict[str, Any] = {**counts[batch_id]}
+            state = BatchState(status)
+            if state not in BATCH_ENDED and order.index(milestone) > order.index(state):
+                values["status"] = advance_batch(state, milestone)
+                values[_MILESTONE[milestone]] = at
+            conn.execute(update(b).where(b.c.batch_id == batch_id).values(**values))
+
+
+def count_batches(
+    conn: Connection, tables: Tables, batch_ids: Sequence[str]
+) -> dict[str, dict[str, int]]:
+    """The counters of each batch, counted from its rows and requests."""
+    found: dict[str, dict[str, int]] = {}
+    for some in chunks(batch_ids):
+        calls = _calls_of(conn, tables, some)
+        staged = {unit: counts_of_batches(conn, tables, unit, some) for unit in Unit}
+        for batch_id in some:
+            values = calls.get(batch_id) or _calls(0, 0, 0)
+            for unit, name in ((Unit.ITEM, "orders"), (Unit.SUBITEM, "subitems")):
+                counts = staged[unit][batch_id]
+                values[f"{name}_total"] = sum(counts.values())
+                values[f"{name}_processed"] = (
+                    counts[RowState.PROMOTED] + counts[RowState.API_SUCCESS]
+                )
+                values[f"{name}_failed"] = counts[RowState.API_FAILED]
+            found[batch_id] = values
+    return found
+
+
+def _calls_of(
+    conn: Connection, tables: Tables, batch_ids: Sequence[str]
+) -> dict[str, dict[str, int]]:
     r = tables.requests
-    calls, sends, bad = conn.execute(
+    rows = conn.execute(
         select(
+            r.c.batch_id,
             func.count(),
             func.coalesce(func.sum(r.c.send_no), 0),
             func.count(r.c.error_code),
-        ).where(r.c.batch_id == batch_id)
-    ).one()
-    values["api_calls_made"] = sends
-    values["retries_attempted"] = sends - calls
-    values["api_failures"] = bad
-    return values
+        )
+        .where(r.c.batch_id.in_(batch_ids))
+        .group_by(r.c.batch_id)
+    )
+    return {batch_id: _calls(calls, sends, bad) for batch_id, calls, sends, bad in rows}
+
+
+def _calls(calls: int, sends: int, bad: int) -> dict[str, int]:
+    return {"api_calls_made": sends, "retries_attempted": sends - calls, "api_failures": bad}
 
 
 def close_batch(
@@ -92,7 +135,7 @@ def close_batch(
     state = BatchState(
         conn.execute(select(b.c.status).where(b.c.batch_id == batch_id)).scalar_one()
     )
-    counts = count_batch(conn, tables, batch_id)
+    counts = count_batches(conn, tables, [batch_id])[batch_id]
     total = counts["orders_total"] + counts["subitems_total"]
     done = counts["orders_processed"] + counts["subitems_processed"]
     failed = counts["orders_failed"] + counts["subitems_failed"]

@@ -163,10 +163,11 @@ def bulk_insert(conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) 
             savepoint.
     """
     if rows:
-        # A column that no row fills is left out: to name it costs as much as to fill it.
         names = list(rows[0])
-        filled = [n for n in names if any(map(is_not, map(itemgetter(n), rows), repeat(None)))]
-        dialect_of(conn).bulk_insert(conn, table, filled or names[:1], rows)
+        columns = {name: tuple(map(itemgetter(name), rows)) for name in names}
+        # A column that no row fills is left out: to name it costs as much as to fill it.
+        filled = {n: cells for n, cells in columns.items() if any(map(is_not, cells, repeat(None)))}
+        dialect_of(conn).bulk_insert(conn, table, filled or {names[0]: columns[names[0]]})
 
 
 def upsert(

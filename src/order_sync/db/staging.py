@@ -7,13 +7,14 @@ leaves, so that nothing moves twice.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from order_sync.db import engine
@@ -100,11 +101,13 @@ def stage_rows(
     return []
 
 
-def staged_ids(conn: Connection, tables: Tables, batch_id: str, after: int) -> dict[str, int]:
-    """order_key -> stg_id of the item rows staged in a batch, behind the row `after`."""
+def staged_ids(
+    conn: Connection, tables: Tables, batch_ids: Sequence[str], after: int
+) -> dict[str, int]:
+    """order_key -> stg_id of the item rows staged in these batches, behind the row `after`."""
     t = tables.staging
     rows = conn.execute(
-        select(t.c.order_key, t.c.stg_id).where(t.c.stg_batch_id == batch_id, t.c.stg_id > after)
+        select(t.c.order_key, t.c.stg_id).where(t.c.stg_batch_id.in_(batch_ids), t.c.stg_id > after)
     )
     return dict(map(tuple, rows.all()))
 
@@ -436,15 +439,20 @@ def orphaned_lines(conn: Connection, tables: Tables, board_id: str) -> list[Stag
     return [_staged(Unit.SUBITEM, row) for row in conn.execute(query)]
 
 
-def counts_by_state(
-    conn: Connection, tables: Tables, unit: Unit, *conditions: Any
-) -> dict[RowState, int]:
-    """How many staged rows are in each state, under further conditions on the table."""
+def counts_of_batches(
+    conn: Connection, tables: Tables, unit: Unit, batch_ids: Sequence[str]
+) -> dict[str, Counter[RowState]]:
+    """How many staged rows of each of these batches are in each state."""
     t = table_of(tables, unit)
+    found: dict[str, Counter[RowState]] = {batch_id: Counter() for batch_id in batch_ids}
     rows = conn.execute(
-        select(t.c.stg_status, func.count()).where(and_(True, *conditions)).group_by(t.c.stg_status)
+        select(t.c.stg_batch_id, t.c.stg_status, func.count())
+        .where(t.c.stg_batch_id.in_(batch_ids))
+        .group_by(t.c.stg_batch_id, t.c.stg_status)
     )
-    return {RowState(state): count for state, count in rows}
+    for batch_id, state, count in rows:
+        found[batch_id][RowState(state)] = count
+    return found
 
 
 def latest_attempts(rows: Iterable[StagedRow]) -> dict[tuple[str, str | None], StagedRow]:

@@ -297,7 +297,7 @@ class Deliverer:
         self._fail_orphans(conn)
         self._promote(conn)
         if not staging.has_waiting(conn, d.tables, Unit.ITEM, batch_id):
-            batches.reach(conn, d.tables, batch_id, BatchState.ITEMS_CREATED)
+            batches.reach(conn, d.tables, [batch_id], BatchState.ITEMS_CREATED)
 
     def _after_lines(self, conn: Connection, batch_id: str) -> None:
         d = self._d
@@ -305,8 +305,8 @@ class Deliverer:
         if staging.has_waiting(conn, d.tables, Unit.ITEM, batch_id):
             return
         if not staging.has_waiting(conn, d.tables, Unit.SUBITEM, batch_id):
-            batches.reach(conn, d.tables, batch_id, BatchState.SUBITEMS_CREATED)
-            batches.reach(conn, d.tables, batch_id, BatchState.PROMOTED)
+            batches.reach(conn, d.tables, [batch_id], BatchState.SUBITEMS_CREATED)
+            batches.reach(conn, d.tables, [batch_id], BatchState.PROMOTED)
 
     def _promote(self, conn: Connection) -> None:
         d = self._d

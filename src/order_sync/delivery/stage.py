@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
-from structlog.contextvars import bound_contextvars
 
 from order_sync.db import batches, engine, events, refused, staging
+from order_sync.db.batches import NewBatch
 from order_sync.db.events import OrderEvent
 from order_sync.db.refused import ErrorRow
 from order_sync.db.staging import StagedRow, Unit
@@ -24,6 +24,7 @@ from order_sync.rules.states import BatchState, Biography
 log = structlog.get_logger()
 
 AT_ONCE = 500  # order lines whose rows are made together; those of two portions are in memory
+AT_MOST = 2_000  # order lines of several customers that are loaded in one transaction
 
 Portions = Ahead[Sequence[OrderAction], Portion]
 
@@ -36,22 +37,41 @@ async def stage(delivery: Delivery, found: Detection) -> list[str]:
     by_customer: dict[str, list[OrderAction]] = {}
     for action in found.actions:
         by_customer.setdefault(action.order.customer, []).append(action)
+    new = [batches.NewBatch(customer) for customer in by_customer]
+    loads: list[tuple[list[NewBatch], Iterable[int]]] = []  # and the places of their portions
     parts: list[Sequence[OrderAction]] = []
-    numbers: dict[str, list[int]] = {}  # customer -> places of its actions in `parts`
-    for customer, actions in by_customer.items():
-        of_customer = [*staging.chunks(actions, AT_ONCE)]
-        numbers[customer] = [*range(len(parts), len(parts) + len(of_customer))]
-        parts += of_customer
-    batch_ids = []
-    with Ahead(RowMaker(d, carried).portion, parts) as portions:
-        for customer, actions in by_customer.items():
-            batch_id = await d.write(_stage_batch, d, customer, portions, numbers[customer])
-            log.info(
-                "batch staged", batch_id=batch_id, orders=len(actions),
-                size_lines=sum(len(action.lines) for action in actions),
-            )  # fmt: skip
-            batch_ids.append(batch_id)
-    return batch_ids
+    for load in _together(new, by_customer):
+        actions = [action for batch in load for action in by_customer[batch.customer]]
+        begin = len(parts)
+        parts += staging.chunks(actions, AT_ONCE)
+        loads.append((load, range(begin, len(parts))))
+    with Ahead(RowMaker(d, carried, new).portion, parts) as portions:
+        for load, numbers in loads:
+            await d.write(_stage_batches, d, load, portions, numbers)
+            for batch in load:
+                of_batch = by_customer[batch.customer]
+                log.info(
+                    "batch staged", batch_id=batch.batch_id, orders=len(of_batch),
+                    size_lines=sum(len(action.lines) for action in of_batch),
+                )  # fmt: skip
+    return [batch.batch_id for batch in new]
+
+
+def _together(
+    new: Iterable[NewBatch], by_customer: Mapping[str, Sequence[OrderAction]]
+) -> Iterator[list[NewBatch]]:
+    """Batches that one transaction loads: a commit for each small customer takes long."""
+    together: list[NewBatch] = []
+    lines = 0
+    for batch in new:
+        of_batch = len(by_customer[batch.customer])
+        if together and lines + of_batch > AT_MOST:
+            yield together
+            together, lines = [], 0
+        together.append(batch)
+        lines += of_batch
+    if together:
+        yield together
 
 
 def _store_refusals(conn: Connection, d: Delivery, found: Detection) -> None:
@@ -111,38 +131,33 @@ def _take_over(conn: Connection, d: Delivery, found: Detection) -> Carried:
     return staging.latest_attempts(dropped)
 
 
-def _stage_batch(
-    conn: Connection, d: Delivery, customer: str, portions: Portions, numbers: Sequence[int]
-) -> str:
-    """One batch of the portions `numbers`."""
-    batch_id = batches.open_batch(conn, d.tables, d.run, customer, "FULL_BATCH")
-    common = {
-        "stg_batch_id": batch_id,
-        "stg_customer_batch": customer,
-        "stg_created_date": engine.now(conn),
-    }
+def _stage_batches(
+    conn: Connection, d: Delivery, new: Sequence[NewBatch], portions: Portions,
+    numbers: Iterable[int],
+) -> None:  # fmt: skip
+    """Batches of which the portions `numbers` are the rows."""
+    batches.open_batches(conn, d.tables, d.run, new, "FULL_BATCH")
+    ids = [batch.batch_id for batch in new]
     last = 0
-    with bound_contextvars(batch_id=batch_id):
-        for number in numbers:
-            last = _stage_portion(conn, d, portions[number], common, last)
-    batches.reach(conn, d.tables, batch_id, BatchState.STAGING_LOADED)
-    return batch_id
+    for number in numbers:
+        last = _stage_portion(conn, d, portions[number], ids, last)
+    batches.reach(conn, d.tables, ids, BatchState.STAGING_LOADED)
 
 
 def _stage_portion(
-    conn: Connection, d: Delivery, portion: Portion, common: dict[str, Any], after: int
+    conn: Connection, d: Delivery, portion: Portion, batch_ids: Sequence[str], after: int
 ) -> int:
     """Stage rows behind the staged row `after`; returns the last item row's id."""
-    batch_id = common["stg_batch_id"]
+    created = {"stg_created_date": engine.now(conn)}
     for item in portion.items:
-        item.update(common)
+        item.update(created)
     bad = staging.stage_rows(conn, d.tables.staging, portion.items)
     refused_keys = {row["order_key"] for row, _ in bad}
-    parents = staging.staged_ids(conn, d.tables, batch_id, after)
+    parents = staging.staged_ids(conn, d.tables, batch_ids, after)
     lines = []
     for key, rows in portion.lines:
         if key not in refused_keys:
-            parent = {**common, "stg_parent_stg_id": parents.get(key)}
+            parent = {**created, "stg_parent_stg_id": parents.get(key)}
             for row in rows:
                 row.update(parent)
             lines += rows
@@ -150,7 +165,7 @@ def _stage_portion(
     refused.store_errors(
         conn, d.tables, d.run, [_not_stored(row, why) for row, why in (*bad, *bad_lines)]
     )
-    events.add_events(conn, d.tables, d.run, portion.notes, batch_id=batch_id)
+    events.add_events(conn, d.tables, d.run, portion.notes)
     return max(parents.values(), default=after)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
+from order_sync.db.batches import NewBatch
 from order_sync.db.events import OrderEvent
 from order_sync.db.staging import StagedRow
 from order_sync.delivery.context import Delivery
@@ -44,7 +45,7 @@ class Portion:
 class RowMaker:
     """Makes the rows to stage."""
 
-    def __init__(self, d: Delivery, carried: Carried) -> None:
+    def __init__(self, d: Delivery, carried: Carried, batches: Iterable[NewBatch]) -> None:
         self._d = d
         self._carried = carried
         self._types = {title: column.type for title, column in d.board.columns.items()}
@@ -54,11 +55,17 @@ class RowMaker:
             if column.type == "status"
         }
         self._fields = [(column.field, column.title) for column in d.mapping.columns]
-        self._shared = {
-            "stg_run_id": d.run.run_id,
-            "stg_status": RowState.PENDING.value,
-            "board_id": d.run.board_id,
-            "stg_retry_count": 0,
+        self._batch_ids = {batch.customer: batch.batch_id for batch in batches}
+        self._shared: dict[str, Row] = {
+            customer: {
+                "stg_batch_id": batch_id,
+                "stg_run_id": d.run.run_id,
+                "stg_customer_batch": customer,
+                "stg_status": RowState.PENDING.value,
+                "board_id": d.run.board_id,
+                "stg_retry_count": 0,
+            }
+            for customer, batch_id in self._batch_ids.items()
         }
         self._new_lines: dict[tuple[str, str], tuple[Row, str]] = {}
 
@@ -93,7 +100,7 @@ class RowMaker:
             ),
         }
         return {
-            **self._shared,
+            **self._shared[order.customer],
             **self._attempts(order.order_key, None, order.payload_hash),
             "order_key": order.order_key,
             "update_operation": operation.value,
@@ -115,7 +122,7 @@ class RowMaker:
         number = lookup_text(self._d, action.order)
         written, is_plain = as_json(number), number.isascii()
         shared = {
-            **self._shared,
+            **self._shared[action.order.customer],
             "stg_parent_stg_id": None,
             "order_key": key,
             "change_type": action.change.value,
@@ -148,7 +155,7 @@ class RowMaker:
         """What goes into the orders' biographies: staged, and every warning."""
         notes: list[OrderEvent] = []
         for action in actions:
-            key = action.order.order_key
+            key, batch_id = action.order.order_key, self._batch_ids[action.order.customer]
             what = action.operation.value if action.operation else "size lines"
             changed = f": {', '.join(action.columns)}" if action.columns else ""
             differing = differences(action, self._d.mapping)
@@ -157,11 +164,13 @@ class RowMaker:
                     key,
                     Biography.STAGED,
                     f"{action.change.value} {what}{changed}",
+                    batch_id=batch_id,
                     changes=as_json([asdict(one) for one in differing]) if differing else None,
                 )
             )
             notes += [
-                OrderEvent(key, w.code, w.message, level="warning") for w in action.order.warnings
+                OrderEvent(key, w.code, w.message, batch_id=batch_id, level="warning")
+                for w in action.order.warnings
             ]
         return notes
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from operator import itemgetter
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
 
 from order_sync.database_url import shown, without_secrets
 from order_sync.errors import LockHeld, Unreachable
 
 BUSY_TIMEOUT_S = 30  # how long a statement waits for a lock
+REMEMBERED = 2_048  # cells of a column that were made fit for the driver
+_PREPARED = "order_sync_prepared"  # what a connection remembers: type of a column -> its cells
+
+Columns = Mapping[str, Sequence[Any]]  # column name -> its cells, one for each row
 
 
 class Dialect(ABC):
@@ -92,10 +96,8 @@ class Dialect(ABC):
         """The database's clock, not the beginning of the transaction."""
 
     @abstractmethod
-    def bulk_insert(
-        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
-    ) -> None:
-        """Insert the cells called `names` of each row, by the driver's fast path."""
+    def bulk_insert(self, conn: Connection, table: Table, columns: Columns) -> None:
+        """Insert rows by the driver's fast path."""
 
     @abstractmethod
     def upsert(
@@ -163,37 +165,32 @@ class Dialect(ABC):
         """SQL for the point in time `hours` ago, comparable with a stored one."""
 
 
-class DriverCells:
-    """The cells `names` of rows as the driver takes them; equal ones of a column are made once."""
-
-    def __init__(self, conn: Connection, table: Table, names: Sequence[str]) -> None:
-        self._names = names
-        self._prepared: dict[int, _Prepared] = {}  # by the column's place
-        for at, name in enumerate(names):
-            prepare = table.c[name].type.dialect_impl(conn.dialect).bind_processor(conn.dialect)
-            if prepare:
-                self._prepared[at] = _Prepared(prepare)
-
-    def columns(self, rows: Sequence[dict[str, Any]]) -> list[Iterable[Any]]:
-        """The cells of some rows, column by column."""
-        columns: list[Iterable[Any]]
-        if len(self._names) > 1:
-            columns = [*zip(*map(itemgetter(*self._names), rows), strict=True)]
-        else:
-            columns = [[row[self._names[0]] for row in rows]]
-        for at, prepared in self._prepared.items():
-            columns[at] = map(prepared.__getitem__, columns[at])
-        return columns
+def driver_cells(conn: Connection, table: Table, columns: Columns) -> list[Sequence[Any]]:
+    """The cells of each column as the driver takes them."""
+    known: dict[TypeEngine[Any], _Prepared | None] = conn.info.setdefault(_PREPARED, {})
+    cells: list[Sequence[Any]] = []
+    for name, column in columns.items():
+        kind = table.c[name].type
+        if kind not in known:
+            prepare = kind.dialect_impl(conn.dialect).bind_processor(conn.dialect)
+            known[kind] = _Prepared(prepare) if prepare else None
+        prepared = known[kind]
+        cells.append([*map(prepared.__getitem__, column)] if prepared is not None else column)
+    return cells
 
 
 class _Prepared(dict[Any, Any]):
     """What cells of one column become; they repeat themselves, and equal ones are stored alike."""
 
     def __init__(self, prepare: Callable[[Any], Any]) -> None:
-        super().__init__({None: None})
+        super().__init__()
         self._prepare = prepare
 
     def __missing__(self, cell: Any) -> Any:
+        if cell is None:
+            return None
+        if len(self) >= REMEMBERED:
+            self.clear()  # what repeats itself is soon back
         self[cell] = prepared = self._prepare(cell)
         return prepared
 

@@ -36,7 +36,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from order_sync.db.dialects import mssql_sessions
-from order_sync.db.dialects.base import Dialect, unreachable
+from order_sync.db.dialects.base import Columns, Dialect, unreachable
 from order_sync.db.dialects.mssql_rows import (
     BYTEWISE,
     POSITION,
@@ -192,29 +192,27 @@ class SqlServer(Dialect):
         ).scalar_one()
         return at.replace(tzinfo=UTC)
 
-    def bulk_insert(
-        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
-    ) -> None:
+    def bulk_insert(self, conn: Connection, table: Table, columns: Columns) -> None:
         """As one JSON parameter.
 
         An error here ends the statement, not the transaction, so that the caller's savepoint can
         take it back: the setting is that of this batch alone. What SQL Server would refuse by
         ending the transaction all the same is refused before it is sent.
         """
-        columns = [table.c[name] for name in names]
-        unfit = misfit(columns, rows)
+        given = [(table.c[name], cells) for name, cells in columns.items()]
+        unfit = misfit(given)
         if unfit is not None:
             text = f"the column {unfit} cannot hold so large a number"
             raise own_error("DataError", "Numeric value out of range", text, "", conn.dialect)
-        listed = ", ".join(map(bracketed, names))
+        listed = ", ".join(map(bracketed, columns))
         target = bracketed(table.name)
         if table.schema:
             target = f"{bracketed(table.schema)}.{target}"
         conn.exec_driver_sql(
             f"SET XACT_ABORT OFF; INSERT INTO {target} ({listed}) SELECT {listed} "  # noqa: S608 - quoted names
-            f"FROM OPENJSON(?) WITH ({json_shape(columns, conn.dialect)}) "
+            f"FROM OPENJSON(?) WITH ({json_shape([column for column, _ in given], conn.dialect)}) "
             f"ORDER BY {bracketed(POSITION)}",
-            (json_of(columns, rows, conn.dialect),),
+            (json_of(given, conn.dialect),),
         )
 
     def upsert(

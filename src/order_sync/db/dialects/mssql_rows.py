@@ -25,6 +25,8 @@ POSITION = "order-sync"  # of a row among those that travel together
 _JSON = "FOR JSON PATH, INCLUDE_NULL_VALUES, WITHOUT_ARRAY_WRAPPER"
 _NUL = "\\u0000"  # as JSON writes it
 
+_Given = tuple[Column[Any], Sequence[Any]]  # with its cells, one for each row
+
 
 def bracketed(identifier: str) -> str:
     """`identifier` as a quoted name, whatever characters it holds."""
@@ -77,15 +79,13 @@ def _declared(kind: TypeEngine[Any], dialect: sqlalchemy.Dialect) -> str:
     return declared if declared and "CHAR" not in declared else "NVARCHAR(MAX)"
 
 
-def json_of(
-    columns: Sequence[Column[Any]], rows: Sequence[dict[str, Any]], dialect: sqlalchemy.Dialect
-) -> str:
+def json_of(columns: Sequence[_Given], dialect: sqlalchemy.Dialect) -> str:
     """The rows as a JSON list of lists, each with its position first."""
-    makers = [(column.name, _processor(column, dialect)) for column in columns]
-    cells = [
-        [position, *(make(row[name]) if make else row[name] for name, make in makers)]
-        for position, row in enumerate(rows)
-    ]
+    made: list[Iterable[Any]] = []
+    for column, given in columns:
+        make = _processor(column, dialect)
+        made.append(map(make, given) if make else given)
+    cells = [[position, *row] for position, row in enumerate(zip(*made, strict=True))]
     found = json.dumps(cells, ensure_ascii=False, default=_text_of, separators=(",", ":"))
     if _NUL in found:
         found = json.dumps(
@@ -121,14 +121,13 @@ def _text_of(cell: object) -> str:
 _LARGEST = {Integer: Decimal(2**31 - 1), BigInteger: Decimal(2**63 - 1)}
 
 
-def misfit(columns: Sequence[Column[Any]], rows: Sequence[dict[str, Any]]) -> str | None:
+def misfit(columns: Sequence[_Given]) -> str | None:
     """The first column that cannot hold the number of a row; None: all fit."""
-    for column in columns:
+    for column, cells in columns:
         largest = _largest(column.type)
         if largest is None:
             continue
-        for row in rows:
-            cell = row[column.name]
+        for cell in cells:
             if isinstance(cell, int | Decimal) and abs(Decimal(cell)) > largest:
                 return column.name
     return None

@@ -37,8 +37,9 @@ from sqlalchemy.exc import DBAPIError
 
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
+    Columns,
     Dialect,
-    DriverCells,
+    driver_cells,
     lock_held,
     quoted,
     unreachable,
@@ -211,31 +212,29 @@ class Postgres(Dialect):
         at: datetime = conn.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return at.astimezone(UTC)
 
-    def bulk_insert(
-        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
-    ) -> None:
+    def bulk_insert(self, conn: Connection, table: Table, columns: Columns) -> None:
         """By COPY; by INSERT where the table allows no COPY."""
         try:
             with conn.begin_nested():
-                self._copy(conn, table, names, rows)
+                self._copy(conn, table, columns)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _NO_FAST_PATH:
                 raise
             log.warning("COPY is not possible, rows are inserted slowly", table=table.name)
-            conn.execute(insert(table), list(rows))
+            rows = zip(*columns.values(), strict=True)
+            conn.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
 
-    def _copy(
-        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
-    ) -> None:
+    def _copy(self, conn: Connection, table: Table, columns: Columns) -> None:
         target = quoted(table.name)
         if table.schema:
             target = f"{quoted(table.schema)}.{target}"
-        statement = f"COPY {target} ({', '.join(quoted(n) for n in names)}) FROM STDIN"
-        cells = DriverCells(conn, table, names)
+        statement = f"COPY {target} ({', '.join(map(quoted, columns))}) FROM STDIN"
+        cells = driver_cells(conn, table, columns)
+        rows = len(cells[0])
         with _cursor(conn, statement) as cursor, cursor.copy(statement.encode()) as copy:
             start, count = 0, COPIED_AT_FIRST
-            while some := rows[start : start + count]:
-                written = copy_text(cells.columns(some))
+            while start < rows:
+                written = copy_text([column[start : start + count] for column in cells])
                 copy.write(written)
                 start += count
                 count = max(1, count * COPIED_AT_ONCE // len(written))

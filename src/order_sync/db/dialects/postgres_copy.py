@@ -11,12 +11,13 @@ _NULL = "\\N"
 _PLAIN = frozenset({int, float, Decimal, date, datetime})
 
 
-def copy_text(columns: Sequence[Iterable[object]]) -> bytes:
-    """UTF-8 of rows; cells are texts, numbers, truths, dates, times, bytes and None.
+def copy_text(cells: Sequence[Sequence[object]]) -> bytes:
+    """UTF-8 of rows, given column by column.
+
+    Cells are texts, numbers, truths, dates, times, bytes and None.
 
     NUL characters fall out, halves of surrogate pairs become question marks.
     """
-    cells = [column if isinstance(column, tuple) else tuple(column) for column in columns]
     rows, nulls = len(cells[0]), sum(column.count(None) for column in cells)
     text = _joined(map(_texts, cells))
     # Few texts hold what has to be escaped: counting tells whether one does.

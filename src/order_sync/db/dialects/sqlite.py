@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -48,8 +48,9 @@ from sqlalchemy.sql.operators import custom_op
 
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
+    Columns,
     Dialect,
-    DriverCells,
+    driver_cells,
     lock_held,
     quoted,
     safe_url,
@@ -170,16 +171,13 @@ class Sqlite(Dialect):
         raw = conn.exec_driver_sql("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").scalar_one()
         return datetime.fromisoformat(raw).replace(tzinfo=UTC)
 
-    def bulk_insert(
-        self, conn: Connection, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]
-    ) -> None:
-        cells = DriverCells(conn, table, names)
+    def bulk_insert(self, conn: Connection, table: Table, columns: Columns) -> None:
+        names = tuple(columns)
+        rows = zip(*driver_cells(conn, table, columns), strict=True)
         most = min(ROWS_AT_ONCE, MOST_PARAMETERS // len(names))
-        for start in range(0, len(rows), most):
-            some = rows[start : start + most]
-            statement = _insertion(table.name, tuple(names), len(some))
-            by_row = zip(*cells.columns(some), strict=True)
-            conn.exec_driver_sql(statement, tuple(chain.from_iterable(by_row)))
+        while some := [*islice(rows, most)]:
+            statement = _insertion(table.name, names, len(some))
+            conn.exec_driver_sql(statement, tuple(chain.from_iterable(some)))
 
     def upsert(
         self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,
