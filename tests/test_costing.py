@@ -39,7 +39,7 @@ def with_lines(action, *lines):
 
 
 def of_customer(action, name):
-    return replace(action, order=replace(ORDER, customer=name))
+    return replace(action, order=ORDER._replace(customer=name))
 
 
 @pytest.mark.parametrize(

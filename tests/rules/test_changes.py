@@ -1,6 +1,5 @@
 """Fingerprints of payloads, and rows that share a key."""
 
-import dataclasses
 from datetime import date
 from decimal import Decimal
 
@@ -106,5 +105,5 @@ def test_refused_rows_alone_keep_their_own_reasons(mapping, row):
 
 def test_different_orders_pass_in_their_order(mapping, row):
     order = OrderReader(mapping).read(row)
-    orders = [dataclasses.replace(order, order_key=key) for key in ("b", "a", "c")]
+    orders = [order._replace(order_key=key) for key in ("b", "a", "c")]
     assert resolve_duplicates(orders) == (orders, [])

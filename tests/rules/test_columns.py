@@ -94,7 +94,7 @@ def test_values_too_large_for_one_item_are_refused(mapping, row):
 
 def test_many_short_values_too_large_together_are_refused(mapping, row):
     values = {f"TEXT {number}": "x" * 20 for number in range(3_000)}
-    order = dataclasses.replace(read_order(row, mapping), values=values)
+    order = read_order(row, mapping)._replace(values=values)
     assert [r.code for r in length_refusals(order, dict.fromkeys(values, "text"))] == ["too_long"]
 
 

@@ -107,7 +107,7 @@ def test_a_changed_order_gets_the_columns_that_changed_and_no_other(row, order, 
 
 def test_another_name_renames_the_item(order, mapping):
     """The key has no case, the name has."""
-    renamed = replace(order, name=order.name.lower(), payload_hash="other")
+    renamed = order._replace(name=order.name.lower(), payload_hash="other")
     action = compare(renamed, "h", known_as(order), mapping).action
     assert (action.operation, action.columns) == (Operation.UPDATE, (NAME,))
 

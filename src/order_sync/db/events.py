@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -12,8 +12,7 @@ from order_sync.db.runs import RunRef
 from order_sync.db.schema import Tables
 
 
-@dataclass(frozen=True)
-class OrderEvent:
+class OrderEvent(NamedTuple):
     """One line of an order's biography."""
 
     order_key: str

@@ -15,7 +15,8 @@ from order_sync.db.events import OrderEvent
 from order_sync.db.refused import ErrorRow
 from order_sync.db.staging import StagedRow, Unit
 from order_sync.delivery.context import Delivery
-from order_sync.delivery.staged_rows import Ahead, Carried, Portion, RowMaker, as_json
+from order_sync.delivery.json_text import as_json
+from order_sync.delivery.staged_rows import Ahead, Carried, Portion, RowMaker
 from order_sync.detection import Detection
 from order_sync.rules.comparing import OrderAction
 from order_sync.rules.order import RefusedRow

@@ -9,14 +9,13 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-import orjson
-
 from order_sync.db.batches import NewBatch
 from order_sync.db.events import OrderEvent
 from order_sync.db.staging import StagedRow
 from order_sync.delivery.context import Delivery
+from order_sync.delivery.json_text import as_json
 from order_sync.delivery.lookup import lookup_text
-from order_sync.rules.columns import wire_values
+from order_sync.delivery.wire_json import WireJson
 from order_sync.rules.comparing import LineAction, OrderAction
 from order_sync.rules.differences import differences
 from order_sync.rules.states import Biography, Operation, RowState
@@ -48,12 +47,16 @@ class RowMaker:
     def __init__(self, d: Delivery, carried: Carried, batches: Iterable[NewBatch]) -> None:
         self._d = d
         self._carried = carried
-        self._types = {title: column.type for title, column in d.board.columns.items()}
-        self._label_ids = {
-            title: {label.text: label.id for label in column.labels}
-            for title, column in d.board.columns.items()
-            if column.type == "status"
-        }
+        board = d.board.columns
+        self._wire = WireJson(
+            (column.title for column in d.mapping.columns),
+            {title: column.type for title, column in board.items()},
+            {
+                title: {label.text: label.id for label in column.labels}
+                for title, column in board.items()
+                if column.type == "status"
+            },
+        )
         self._fields = [(column.field, column.title) for column in d.mapping.columns]
         self._batch_ids = {batch.customer: batch.batch_id for batch in batches}
         self._shared: dict[str, Row] = {
@@ -92,13 +95,8 @@ class RowMaker:
             "name": order.name,
             "group": order.group_title,
             "order_number": lookup_text(self._d, order),
-            "values": wire_values(
-                values,
-                self._types,
-                clear_blanks=operation is not Operation.CREATE,
-                label_ids=self._label_ids,
-            ),
         }
+        written = self._wire.of(values, clear_blanks=operation is not Operation.CREATE)
         return {
             **self._shared[order.customer],
             **self._attempts(order.order_key, None, order.payload_hash),
@@ -107,7 +105,7 @@ class RowMaker:
             "change_type": action.change.value,
             "update_fields": _fields(action.columns),
             "payload_hash": order.payload_hash,
-            "stg_api_payload": as_json(payload),
+            "stg_api_payload": f'{_open(payload)},"values":{written}}}',
             "stg_monday_item_id": action.item_id,
             "source_hash": action.source_hash,
             "original_data": as_json(dict(order.original)),
@@ -147,7 +145,7 @@ class RowMaker:
         if made is None:
             if len(self._new_lines) >= _REMEMBERED:
                 self._new_lines.clear()
-            payload = as_json(_payload(line)).removesuffix("}") + ',"order_number":'
+            payload = f'{_open(_payload(line))},"order_number":'
             made = self._new_lines[which] = _line(line), payload
         return made
 
@@ -210,12 +208,9 @@ class Ahead(Generic[A, R]):
         return made
 
 
-def as_json(value: object) -> str:
-    """JSON of whatever a source delivers; what JSON does not know becomes a text."""
-    try:
-        return orjson.dumps(value, default=str, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
-    except TypeError:  # half a surrogate pair, or an integer of more than 64 bits
-        return json.dumps(value, ensure_ascii=False, default=str)
+def _open(document: Row) -> str:
+    """JSON of a document of which something is still to come."""
+    return as_json(document).removesuffix("}")
 
 
 def _line(line: LineAction) -> Row:

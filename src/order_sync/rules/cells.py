@@ -6,15 +6,14 @@ from collections.abc import Callable
 from collections.abc import Mapping as Dict
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from order_sync.rules.changes import canonical
 from order_sync.rules.mapping import Kind, MappedColumn
 from order_sync.rules.order import Refusal, Value, Warn
+from order_sync.rules.remembered import Remembered
 from order_sync.rules.values import (
     PLAIN_NUMBER,
     REMEMBERED,
-    SHORT,
     clean_date,
     clean_number,
     clean_text,
@@ -74,20 +73,12 @@ class CellReader(dict[type, "_Cells"]):
         return value, canonical(value), finding
 
 
-class _Cells(dict[Any, ReadCell]):
-    """Cells of one type, of which the short ones are remembered."""
+class _Cells(Remembered[ReadCell]):
+    """Cells of one type."""
 
     def __init__(self, read: Callable[[object], ReadCell]) -> None:
-        super().__init__()
+        super().__init__(read, REMEMBERED)
         self._read = read
-
-    def __missing__(self, raw: object) -> ReadCell:
-        found = self._read(raw)
-        if type(raw) is not str or len(raw) <= SHORT:
-            if len(self) >= REMEMBERED:
-                self.clear()  # what repeats itself is soon back
-            self[raw] = found
-        return found
 
 
 class _NotRemembered(_Cells):

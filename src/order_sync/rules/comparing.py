@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from order_sync.rules.changes import payload_hash, size_payload_hash
 from order_sync.rules.mapping import Mapping
@@ -46,8 +47,7 @@ class KnownOrder:
     lines: Dict[str, KnownLine] = field(default_factory=dict)  # size_key -> line
 
 
-@dataclass(frozen=True, slots=True)
-class LineAction:
+class LineAction(NamedTuple):
     """What a size line needs."""
 
     operation: Operation  # CREATE or UPDATE

@@ -6,6 +6,7 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 Value = str | Decimal | date | None  # a cleaned value; None is an empty cell
 
@@ -42,8 +43,7 @@ class SizeLine:
     payload_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderLine:
+class OrderLine(NamedTuple):
     """A source row, cleaned: what the board should show."""
 
     order_key: str

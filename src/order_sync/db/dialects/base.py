@@ -15,6 +15,7 @@ from sqlalchemy.types import TypeEngine
 
 from order_sync.database_url import shown, without_secrets
 from order_sync.errors import LockHeld, Unreachable
+from order_sync.rules.remembered import Remembered
 
 BUSY_TIMEOUT_S = 30  # how long a statement waits for a lock
 REMEMBERED = 2_048  # cells of a column that were made fit for the driver
@@ -166,33 +167,17 @@ class Dialect(ABC):
 
 
 def driver_cells(conn: Connection, table: Table, columns: Columns) -> list[Sequence[Any]]:
-    """The cells of each column as the driver takes them."""
-    known: dict[TypeEngine[Any], _Prepared | None] = conn.info.setdefault(_PREPARED, {})
+    """The cells of each column as the driver takes them; equal ones are stored alike."""
+    known: dict[TypeEngine[Any], Remembered[Any] | None] = conn.info.setdefault(_PREPARED, {})
     cells: list[Sequence[Any]] = []
     for name, column in columns.items():
         kind = table.c[name].type
         if kind not in known:
             prepare = kind.dialect_impl(conn.dialect).bind_processor(conn.dialect)
-            known[kind] = _Prepared(prepare) if prepare else None
+            known[kind] = Remembered(prepare, REMEMBERED) if prepare else None
         prepared = known[kind]
         cells.append([*map(prepared.__getitem__, column)] if prepared is not None else column)
     return cells
-
-
-class _Prepared(dict[Any, Any]):
-    """What cells of one column become; they repeat themselves, and equal ones are stored alike."""
-
-    def __init__(self, prepare: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self._prepare = prepare
-
-    def __missing__(self, cell: Any) -> Any:
-        if cell is None:
-            return None
-        if len(self) >= REMEMBERED:
-            self.clear()  # what repeats itself is soon back
-        self[cell] = prepared = self._prepare(cell)
-        return prepared
 
 
 def quoted(identifier: str) -> str:

@@ -298,7 +298,7 @@ def _row_hash(*cells: Any) -> str:
 
 def _hash_of_row(seed: str, cells: Sequence[object]) -> str:
     """What `Sqlite.row_hash` makes of these cells."""
-    left = tuple(cells)
+    left = cells
     while len(left) > MOST_CELLS:
         left = (_row_hash("", *left[:MOST_CELLS]), *left[MOST_CELLS:])
     return _row_hash(seed, *left)
