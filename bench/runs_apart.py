@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from order_sync.config import load_settings
 from order_sync.db import staging
+from order_sync.db.columnar import count_rows, row_at
 from order_sync.db.engine import Database
 from order_sync.db.schema import build_tables
 from order_sync.planning import make_plan
@@ -119,14 +120,14 @@ def staged_rows(place: Place) -> StagedRows:
     """What a run on an empty board would stage."""
     _be_quiet()
     mapping, caught = wide_mapping(place.columns), StagedRows()
-    tables, load = build_tables(mapping), staging.stage_rows
+    tables, load = build_tables(mapping), staging.stage_columns
 
-    def catching(conn: Any, table: Any, rows: Any) -> Any:
+    def catching(conn: Any, table: Any, columns: Any) -> Any:
         into = caught.items if table.name == tables.staging.name else caught.lines
-        into.extend(rows)
-        return load(conn, table, rows)
+        into.extend(row_at(columns, place) for place in range(count_rows(columns)))
+        return load(conn, table, columns)
 
-    staging.stage_rows = catching
+    staging.stage_columns = catching
     run_sync(place.settings(), mapping, Filters(), _Watch())
     with closing(Database(place.state_url)) as database, database.begin() as conn:
         for table, rows in ((tables.runs, caught.runs), (tables.batches, caught.batches)):
@@ -142,14 +143,14 @@ def stage(place: Place) -> Result:
     spent: Counter[str] = Counter()
     staged: Counter[str] = Counter()
     OrderReader.read = _timed(OrderReader.read, spent, "read")  # type: ignore[method-assign]
-    load = _timed(staging.stage_rows, spent, "load")
+    load = _timed(staging.stage_columns, spent, "load")
 
-    def counted(conn: Any, table: Any, rows: Any) -> Any:
-        refused = load(conn, table, rows)
-        staged[table.name] += len(rows) - len(refused)
+    def counted(conn: Any, table: Any, columns: Any) -> Any:
+        refused = load(conn, table, columns)
+        staged[table.name] += count_rows(columns) - len(refused)
         return refused
 
-    staging.stage_rows = counted
+    staging.stage_columns = counted
     run_sync(settings, mapping, Filters(), watch)
     detecting, staged_in = watch.at["staging"], watch.at["sending"]
     shares = {

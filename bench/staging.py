@@ -32,11 +32,12 @@ from sqlalchemy import Column, Connection, MetaData, Table, func, insert, select
 
 from databases import KINDS, databases, settle
 from delivery import board_server
+from order_sync.db.columnar import by_column
 from order_sync.db.dialects.base import driver_cells
 from order_sync.db.dialects.postgres_copy import copy_text
 from order_sync.db.engine import Database, quoted
 from order_sync.db.schema import Tables, build_tables
-from order_sync.db.staging import stage_rows
+from order_sync.db.staging import stage_columns
 from order_sync.db.upgrade import ensure_tables
 from runs_apart import Place, StagedRows, apart, staged_rows
 from wide import Source, wide_mapping, write_board
@@ -67,7 +68,7 @@ class Measured:
 
 
 def by_order_sync(conn: Connection, table: Table, rows: Rows) -> None:
-    assert not stage_rows(conn, table, rows)
+    assert not stage_columns(conn, table, by_column(rows))
 
 
 def by_executemany(conn: Connection, table: Table, rows: Rows) -> None:
@@ -104,7 +105,8 @@ class ByDriver:
 
     def prepare(self, conn: Connection, table: Table, rows: Rows) -> None:
         names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-        columns = driver_cells(conn, table, {n: [row[n] for row in rows] for n in names})
+        cells = by_column(rows)
+        columns = driver_cells(conn, table, {name: cells[name] for name in names})
         is_sqlite = conn.dialect.name == "sqlite"
         ready: Any = [*zip(*columns, strict=True)] if is_sqlite else copy_text(columns)
         self._cells[id(rows)] = names, ready

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from order_sync.db import batches, engine, runs, staging
+from order_sync.db.columnar import by_column
 from order_sync.db.runs import RequestRef, RunRef
 from order_sync.db.schema import Tables
 from order_sync.db.staging import Unit
@@ -33,8 +35,14 @@ def stage_items(
     batches.open_batches(conn, tables, run, [new], "FULL_BATCH")
     batch = new.batch_id
     rows = [item_row(conn, run, batch, key, operation) for key in keys]
-    assert staging.stage_rows(conn, tables.staging, rows) == []
+    assert stage_rows(conn, tables.staging, rows) == []
     return batch
+
+
+def stage_rows(
+    conn: Connection, table: Table, rows: Sequence[dict[str, Any]]
+) -> list[tuple[dict[str, Any], str]]:
+    return staging.stage_columns(conn, table, by_column(rows))
 
 
 def item_row(

@@ -14,7 +14,7 @@ from order_sync.db.runs import RunRef
 from order_sync.db.staging import Unit
 from order_sync.rules.states import RequestState
 
-from .helpers import BOARD, line_row, plan_of, send, stage_items
+from .helpers import BOARD, line_row, plan_of, send, stage_items, stage_rows
 
 KEY = "joo-1|m01|white"
 OTHER = "joo-1|m02|black"
@@ -51,7 +51,7 @@ def on_board(conn, tables, shipped, run):
         batch = stage_items(conn, tables, run, *keys)
         for key in keys:
             lines = [line_row(conn, run, batch, key, size, parent_item="7") for size in "ML"]
-            staging.stage_rows(conn, tables.staging_subitems, lines)
+            stage_rows(conn, tables.staging_subitems, lines)
         for unit in Unit:
             t, name = staging.table_of(tables, unit), staging.id_column(unit)
             done = {"stg_status": "API_SUCCESS", "stg_acknowledged": True, name: t.c.stg_id}
@@ -98,7 +98,7 @@ def test_an_order_that_any_table_knows_is_found(conn, tables, run, tell, refuse,
     on_board("a|x|y")
     batch = stage_items(conn, tables, run, "b|x|y")
     line = line_row(conn, run, batch, "c|x|y", "M", parent_item="7")
-    staging.stage_rows(conn, tables.staging_subitems, [line])
+    stage_rows(conn, tables.staging_subitems, [line])
     refuse("d|x|y")
     refuse("e|x|y", unit=Unit.SUBITEM, size_key="m")
     tell("STAGED", key="f|x|y")

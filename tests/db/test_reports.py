@@ -12,7 +12,7 @@ from order_sync.db.reports import OnBoard, StagedCount
 from order_sync.db.staging import Unit
 from order_sync.rules.states import RunState
 
-from .helpers import BOARD, line_row, send, stage_items, start
+from .helpers import BOARD, line_row, send, stage_items, stage_rows, start
 
 LOOKS = [reports.last_runs, reports.on_board, reports.staged, reports.open_errors,
          reports.batches, reports.errors]  # fmt: skip
@@ -55,7 +55,7 @@ def test_the_newest_run_comes_first(conn, tables, shipped, run):
 def test_the_board_is_counted_per_customer(conn, tables, shipped, run):
     batch = stage_items(conn, tables, run, "joo-1", "joo-2")
     lines = [line_row(conn, run, batch, "joo-1", size, parent_item="1") for size in "SML"]
-    staging.stage_rows(conn, tables.staging_subitems, lines)
+    stage_rows(conn, tables.staging_subitems, lines)
     _acknowledge(conn, tables, Unit.ITEM, "stg_monday_item_id")
     _acknowledge(conn, tables, Unit.SUBITEM, "stg_monday_subitem_id")
     promotion.promote(conn, tables, shipped, run, "99")

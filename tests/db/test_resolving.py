@@ -14,7 +14,7 @@ from order_sync.errors import ConfigError
 from order_sync.rules.resolutions import Resolution
 from order_sync.rules.values import parse_key
 
-from .helpers import BOARD, line_row, plan_of, send, stage_items
+from .helpers import BOARD, line_row, plan_of, send, stage_items, stage_rows
 
 KEY = "joo-1|m01|white"
 OTHER = "joo-1|m02|black"
@@ -365,7 +365,7 @@ def test_what_waits_to_be_sent_of_a_forgotten_item_is_dropped(
     batch = stage_items(conn, tables, run, KEY, OTHER)
     parent = staging.staged_ids(conn, tables, [batch], 0)[KEY]
     lines = [line_row(conn, run, batch, KEY, "M", parent)]
-    assert staging.stage_rows(conn, tables.staging_subitems, lines) == []
+    assert stage_rows(conn, tables.staging_subitems, lines) == []
     refuse(code=GONE)
     assert resolve(resolution)[0].dropped == 2
     assert [row.order_key for row in staging.pending_rows(conn, tables, BOARD)] == [OTHER]
@@ -390,7 +390,7 @@ def test_nothing_is_decided_while_a_part_is_in_doubt(
     batch = stage_items(conn, tables, run, OTHER if unit is Unit.SUBITEM else KEY)
     if unit is Unit.SUBITEM:
         rows = [line_row(conn, run, batch, KEY, "M", parent_item="77")]
-        assert staging.stage_rows(conn, tables.staging_subitems, rows) == []
+        assert stage_rows(conn, tables.staging_subitems, rows) == []
     send(conn, tables, run, batch, unit)
     refuse(code=GONE)
     with pytest.raises(ConfigError, match="still missing") as stop:

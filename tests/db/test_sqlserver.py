@@ -13,11 +13,13 @@ from sqlalchemy import BigInteger, Column, Date, Integer, MetaData, Table, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from structlog.testing import capture_logs
 
-from order_sync.db import engine, source_load, staging
+from order_sync.db import engine, source_load
 from order_sync.db.engine import COMMIT_TRIES, Database
 from order_sync.db.types import Price, UtcDateTime, long_text, short_text
 from order_sync.errors import ConfigError, LockHeld, StaleFence, Unreachable
 from tests.tds.server import Fault, require_driver, running
+
+from .helpers import stage_rows
 
 SECRET = "canary-word"
 HOSTILE = ["", "a\tb\nc\rd", "'; DROP TABLE x --", '"]}', "\\u0041", "ñ\U0001f9f5", "%s %(a)s ?",
@@ -263,7 +265,7 @@ def test_a_number_too_large_is_refused_before_it_ends_the_transaction(server, da
 
     def work(conn):
         table.create(conn)
-        refused = staging.stage_rows(conn, table, [row, row | bad, row | {"note": "b"}])
+        refused = stage_rows(conn, table, [row, row | bad, row | {"note": "b"}])
         return refused, conn.execute(select(table.c.note)).scalars().all()
 
     refused, there = database.run(work)
@@ -279,7 +281,7 @@ def test_a_refused_row_is_isolated_although_errors_end_transactions(server, data
     def work(conn):
         engine.run_sql(conn, engine_ddl)
         rows = [{"k": "a"}, {"k": "b"}, {"k": "a"}, {"k": "c"}]
-        refused = staging.stage_rows(conn, table, rows)
+        refused = stage_rows(conn, table, rows)
         return refused, sorted(conn.execute(select(table.c.k)).scalars())
 
     refused, there = database.run(work)

@@ -15,7 +15,7 @@ from order_sync.db.staging import Outcome, Unit
 from order_sync.errors import InvalidTransition, LockHeld, StaleFence
 from order_sync.rules.states import Event, Operation, RequestState, RowState
 
-from .helpers import BOARD, item_row, line_row, send, stage_items, start, states
+from .helpers import BOARD, item_row, line_row, send, stage_items, stage_rows, start, states
 
 
 def accept(conn, tables, request, *, acknowledged=True):
@@ -47,7 +47,7 @@ def test_a_row_the_database_refuses_stands_alone_and_the_others_load(state, tabl
         batch = stage_items(conn, tables, run, "a")
         rows = [item_row(conn, run, batch, key) for key in "bcdefgh"]
         rows[3]["Title"] = None  # NOT NULL
-        bad = staging.stage_rows(conn, tables.staging, rows)
+        bad = stage_rows(conn, tables.staging, rows)
         return bad, states(conn, tables)
 
     bad, there = state.run(stage)
@@ -76,7 +76,7 @@ def test_cells_load_as_they_are_however_often_they_repeat(state, tables, shipped
             }
             for key, cost, when in zip("abcdef", prices, dates, strict=True)
         ]
-        assert staging.stage_rows(conn, table, rows) == []
+        assert stage_rows(conn, table, rows) == []
         return conn.execute(select(price, day, table.c.DISCOUNT).order_by(table.c.order_key)).all()
 
     loaded = state.run(stage)
@@ -211,7 +211,7 @@ def test_a_size_line_that_comes_late_is_promoted_although_its_order_was_before(
         batch = stage_items(conn, tables, run, "a")
         parent = staging.staged_ids(conn, tables, [batch], 0)["a"]
         rows = [line_row(conn, run, batch, "a", "M", parent)]
-        assert staging.stage_rows(conn, tables.staging_subitems, rows) == []
+        assert stage_rows(conn, tables.staging_subitems, rows) == []
         accept(conn, tables, send(conn, tables, run, batch))
         staging.hand_down_parents(conn, tables, batch)
         promote(conn, tables, shipped, run)
@@ -235,9 +235,7 @@ def test_waiting_lines_of_a_refused_order_are_found(state, tables, shipped):
         run = start(conn, tables, shipped)
         batch = stage_items(conn, tables, run, "a")
         parent = staging.staged_ids(conn, tables, [batch], 0)["a"]
-        staging.stage_rows(
-            conn, tables.staging_subitems, [line_row(conn, run, batch, "a", "M", parent)]
-        )
+        stage_rows(conn, tables.staging_subitems, [line_row(conn, run, batch, "a", "M", parent)])
         before = staging.orphaned_lines(conn, tables, BOARD)
         request = send(conn, tables, run, batch)
         row = staging.rows_of_request(
@@ -368,7 +366,7 @@ def test_an_archived_order_and_its_lines_leave_what_the_board_is_known_to_hold(
         staging.hand_down_parents(conn, tables, batch)
         for key in ("a", "b"):
             rows = [line_row(conn, run, batch, key, "M", parent_item="1")]
-            assert staging.stage_rows(conn, tables.staging_subitems, rows) == []
+            assert stage_rows(conn, tables.staging_subitems, rows) == []
         request = send(conn, tables, run, batch, Unit.SUBITEM)
         lines = staging.rows_of_request(
             conn, tables, Unit.SUBITEM, request.request_id, RowState.SENDING

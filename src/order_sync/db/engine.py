@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from itertools import repeat
-from operator import is_not, itemgetter
+from itertools import islice, repeat
+from operator import is_not
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, inspect, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from order_sync.db.columnar import Columns, by_column, count_rows
 from order_sync.db.dialects import dialect_of, dialect_of_url, safe_url
 from order_sync.db.dialects.base import quoted, unreachable
 from order_sync.errors import SyncError, Unreachable
@@ -162,12 +163,15 @@ def bulk_insert(conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) 
         sqlalchemy.exc.DBAPIError: a row was refused; nothing of this call is kept by the caller's
             savepoint.
     """
-    if rows:
-        names = list(rows[0])
-        columns = {name: tuple(map(itemgetter(name), rows)) for name in names}
+    insert_columns(conn, table, by_column(rows))
+
+
+def insert_columns(conn: Connection, table: Table, columns: Columns) -> None:
+    """`bulk_insert` of rows that come column by column."""
+    if count_rows(columns):
         # A column that no row fills is left out: to name it costs as much as to fill it.
         filled = {n: cells for n, cells in columns.items() if any(map(is_not, cells, repeat(None)))}
-        dialect_of(conn).bulk_insert(conn, table, filled or {names[0]: columns[names[0]]})
+        dialect_of(conn).bulk_insert(conn, table, filled or dict(islice(columns.items(), 1)))
 
 
 def upsert(

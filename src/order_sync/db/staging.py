@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, Select, Table, bindparam, delete, func, 
 from sqlalchemy.exc import DBAPIError
 
 from order_sync.db import engine
+from order_sync.db.columnar import Columns, count_rows, part, row_at
 from order_sync.db.runs import RequestRef, RunRef
 from order_sync.db.schema import Tables
 from order_sync.errors import InvalidTransition
@@ -79,25 +80,30 @@ def id_column(unit: Unit) -> str:
     return "stg_monday_item_id" if unit is Unit.ITEM else "stg_monday_subitem_id"
 
 
-def stage_rows(
-    conn: Connection, table: Table, rows: Sequence[dict[str, Any]]
+def stage_columns(
+    conn: Connection, table: Table, columns: Columns
 ) -> list[tuple[dict[str, Any], str]]:
     """Bulk-load rows; returns those the database refused, each with its reason.
 
     A refused chunk is halved until the guilty rows stand alone, so the others load.
     """
+    rows = count_rows(columns)
     if not rows:
         return []
     try:
         with conn.begin_nested():
-            engine.bulk_insert(conn, table, rows)
+            engine.insert_columns(conn, table, columns)
     except DBAPIError as error:
         if engine.is_passing(conn, error):
             raise  # busy or full is no fault of a row
-        if len(rows) == 1:
-            return [(rows[0], engine.reason(error))]
-        middle = len(rows) // 2
-        return stage_rows(conn, table, rows[:middle]) + stage_rows(conn, table, rows[middle:])
+        if rows == 1:
+            return [(row_at(columns, 0), engine.reason(error))]
+        halves = (0, rows // 2), (rows // 2, rows)
+        return [
+            refused
+            for begin, end in halves
+            for refused in stage_columns(conn, table, part(columns, begin, end))
+        ]
     return []
 
 

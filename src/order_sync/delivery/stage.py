@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from order_sync.db import batches, engine, events, refused, staging
 from order_sync.db.batches import NewBatch
+from order_sync.db.columnar import count_rows, only
 from order_sync.db.events import OrderEvent
 from order_sync.db.refused import ErrorRow
 from order_sync.db.staging import StagedRow, Unit
@@ -149,20 +150,20 @@ def _stage_portion(
     conn: Connection, d: Delivery, portion: Portion, batch_ids: Sequence[str], after: int
 ) -> int:
     """Stage rows behind the staged row `after`; returns the last item row's id."""
-    created = {"stg_created_date": engine.now(conn)}
-    for item in portion.items:
-        item.update(created)
-    bad = staging.stage_rows(conn, d.tables.staging, portion.items)
-    refused_keys = {row["order_key"] for row, _ in bad}
+    created = engine.now(conn)
+    items = {**portion.items, "stg_created_date": [created] * count_rows(portion.items)}
+    bad = staging.stage_columns(conn, d.tables.staging, items)
     parents = staging.staged_ids(conn, d.tables, batch_ids, after)
-    lines = []
-    for key, rows in portion.lines:
-        if key not in refused_keys:
-            parent = {**created, "stg_parent_stg_id": parents.get(key)}
-            for row in rows:
-                row.update(parent)
-            lines += rows
-    bad_lines = staging.stage_rows(conn, d.tables.staging_subitems, lines)
+    lines = portion.lines
+    if bad:
+        refused_keys = {row["order_key"] for row, _ in bad}
+        lines = only(lines, [key not in refused_keys for key in lines["order_key"]])
+    lines = {
+        **lines,
+        "stg_created_date": [created] * count_rows(lines),
+        "stg_parent_stg_id": [*map(parents.get, lines["order_key"])],
+    }
+    bad_lines = staging.stage_columns(conn, d.tables.staging_subitems, lines)
     refused.store_errors(
         conn, d.tables, d.run, [_not_stored(row, why) for row, why in (*bad, *bad_lines)]
     )

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from order_sync.db.batches import NewBatch
+from order_sync.db.columnar import Columns, named
 from order_sync.db.events import OrderEvent
 from order_sync.db.staging import StagedRow
 from order_sync.delivery.context import Delivery
@@ -24,20 +25,36 @@ from order_sync.rules.values import key_part
 A = TypeVar("A")
 R = TypeVar("R")
 
-Row = dict[str, Any]
+Cells = tuple[Any, ...]
 Carried = dict[tuple[str, str | None], StagedRow]
 
 _CREATE = Operation.CREATE  # to look a member up takes long, until Python 3.12
-_NO_ATTEMPTS: Row = {"stg_attempts": 0, "stg_travel_limit": None}
+_NO_ATTEMPTS: Cells = (0, None)
 _REMEMBERED = 4_096  # rows of new size lines that are made once: orders repeat quantities
+
+
+# The cells that are made here, in their order; `_SHARED` are alike in a batch.
+_SHARED = ("stg_batch_id", "stg_run_id", "stg_customer_batch", "stg_status", "board_id",
+           "stg_retry_count")  # fmt: skip
+_ATTEMPTS = ("stg_attempts", "stg_travel_limit")
+_ITEM = (
+    *_SHARED, *_ATTEMPTS, "order_key", "update_operation", "change_type", "update_fields",
+    "payload_hash", "stg_api_payload", "stg_monday_item_id", "source_hash", "original_data",
+    "Title", "Group", "group_key",
+)  # fmt: skip
+_LINE = (
+    *_SHARED, "order_key", "change_type", "stg_monday_parent_item_id", *_ATTEMPTS, "size_key",
+    "update_operation", "update_fields", "payload_hash", "stg_monday_subitem_id",
+    "stg_size_label", "Title", "Size", "Order Qty", "stg_api_payload",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Portion:
     """What is staged for some actions; whatever is known only as it is loaded is not in it yet."""
 
-    items: list[Row]
-    lines: list[tuple[str, list[Row]]]  # order key, its size lines
+    items: Columns
+    lines: Columns
     notes: list[OrderEvent]
 
 
@@ -48,8 +65,10 @@ class RowMaker:
         self._d = d
         self._carried = carried
         board = d.board.columns
+        self._titles = [column.title for column in d.mapping.columns]
+        self._item_columns = (*_ITEM, *(column.field for column in d.mapping.columns))
         self._wire = WireJson(
-            (column.title for column in d.mapping.columns),
+            self._titles,
             {title: column.type for title, column in board.items()},
             {
                 title: {label.text: label.id for label in column.labels}
@@ -57,35 +76,30 @@ class RowMaker:
                 if column.type == "status"
             },
         )
-        self._fields = [(column.field, column.title) for column in d.mapping.columns]
         self._batch_ids = {batch.customer: batch.batch_id for batch in batches}
-        self._shared: dict[str, Row] = {
-            customer: {
-                "stg_batch_id": batch_id,
-                "stg_run_id": d.run.run_id,
-                "stg_customer_batch": customer,
-                "stg_status": RowState.PENDING.value,
-                "board_id": d.run.board_id,
-                "stg_retry_count": 0,
-            }
+        run, pending = d.run, RowState.PENDING.value
+        self._shared: dict[str, Cells] = {
+            customer: (batch_id, run.run_id, customer, pending, run.board_id, 0)
             for customer, batch_id in self._batch_ids.items()
         }
-        self._new_lines: dict[tuple[str, str], tuple[Row, str]] = {}
+        self._new_lines: dict[tuple[str, str], tuple[Cells, str]] = {}
 
     def portion(self, actions: Sequence[OrderAction]) -> Portion:
+        items = [self._item(action) for action in actions if action.operation is not None]
+        lines = [line for action in actions if action.lines for line in self._lines(action)]
         return Portion(
-            items=[self._item(a) for a in actions if a.operation is not None],
-            lines=[(a.order.order_key, list(self._lines(a))) for a in actions if a.lines],
+            items=named(self._item_columns, items),
+            lines=named(_LINE, lines),
             notes=self._notes(actions),
         )
 
-    def _attempts(self, key: str, size_key: str | None, payload_hash: str) -> Row:
+    def _attempts(self, key: str, size_key: str | None, payload_hash: str) -> Cells:
         before = self._carried.get((key, size_key)) if self._carried else None
         if before is None or before.payload_hash != payload_hash:
             return _NO_ATTEMPTS
-        return {"stg_attempts": before.attempts, "stg_travel_limit": before.travel_limit}
+        return before.attempts, before.travel_limit
 
-    def _item(self, action: OrderAction) -> Row:
+    def _item(self, action: OrderAction) -> Cells:
         order = action.order
         operation = action.operation or Operation.UPDATE
         values = order.values
@@ -97,48 +111,41 @@ class RowMaker:
             "order_number": lookup_text(self._d, order),
         }
         written = self._wire.of(values, clear_blanks=operation is not Operation.CREATE)
-        return {
-            **self._shared[order.customer],
-            **self._attempts(order.order_key, None, order.payload_hash),
-            "order_key": order.order_key,
-            "update_operation": operation.value,
-            "change_type": action.change.value,
-            "update_fields": _fields(action.columns),
-            "payload_hash": order.payload_hash,
-            "stg_api_payload": f'{_open(payload)},"values":{written}}}',
-            "stg_monday_item_id": action.item_id,
-            "source_hash": action.source_hash,
-            "original_data": as_json(dict(order.original)),
-            "Title": order.name,
-            "Group": order.group_title,
-            "group_key": key_part(order.group_title),
-            **{field: order.values.get(title) for field, title in self._fields},
-        }
+        return (
+            *self._shared[order.customer],
+            *self._attempts(order.order_key, None, order.payload_hash),
+            order.order_key,
+            operation.value,
+            action.change.value,
+            _fields(action.columns),
+            order.payload_hash,
+            f'{_open(payload)},"values":{written}}}',
+            action.item_id,
+            action.source_hash,
+            as_json(dict(order.original)),
+            order.name,
+            order.group_title,
+            key_part(order.group_title),
+            *map(order.values.get, self._titles),
+        )
 
-    def _lines(self, action: OrderAction) -> Iterator[Row]:
-        key = action.order.order_key
-        number = lookup_text(self._d, action.order)
+    def _lines(self, action: OrderAction) -> Iterator[Cells]:
+        order = action.order
+        key = order.order_key
+        number = lookup_text(self._d, order)
         written, is_plain = as_json(number), number.isascii()
-        shared = {
-            **self._shared[action.order.customer],
-            "stg_parent_stg_id": None,
-            "order_key": key,
-            "change_type": action.change.value,
-            "stg_monday_parent_item_id": action.item_id,
-        }
+        shared = (*self._shared[order.customer], key, action.change.value, action.item_id)
         for line in action.lines:
             size = line.line
             attempts = self._attempts(key, size.size_key, size.payload_hash)
             if is_plain and line.operation is _CREATE:
-                row, payload = self._new_line(line)
-                yield {
-                    **shared, **attempts, **row, "stg_api_payload": f"{payload}{written}}}",
-                }  # fmt: skip
+                cells, payload = self._new_line(line)
+                yield (*shared, *attempts, *cells, f"{payload}{written}}}")
             else:
                 payload = as_json({**_payload(line), "order_number": number})
-                yield {**shared, **attempts, **_line(line), "stg_api_payload": payload}
+                yield (*shared, *attempts, *_line(line), payload)
 
-    def _new_line(self, line: LineAction) -> tuple[Row, str]:
+    def _new_line(self, line: LineAction) -> tuple[Cells, str]:
         """What all creates of a size with so many pieces share; the payload lacks its end."""
         which = line.line.size_key, line.line.payload_hash
         made = self._new_lines.get(which)
@@ -208,27 +215,27 @@ class Ahead(Generic[A, R]):
         return made
 
 
-def _open(document: Row) -> str:
+def _open(document: dict[str, Any]) -> str:
     """JSON of a document of which something is still to come."""
     return as_json(document).removesuffix("}")
 
 
-def _line(line: LineAction) -> Row:
+def _line(line: LineAction) -> Cells:
     size = line.line
-    return {
-        "size_key": size.size_key,
-        "update_operation": line.operation.value,
-        "update_fields": _fields(line.columns),
-        "payload_hash": size.payload_hash,
-        "stg_monday_subitem_id": line.subitem_id,
-        "stg_size_label": size.label,
-        "Title": size.name,
-        "Size": size.label,
-        "Order Qty": size.quantity,
-    }
+    return (
+        size.size_key,
+        line.operation.value,
+        _fields(line.columns),
+        size.payload_hash,
+        line.subitem_id,
+        size.label,
+        size.name,
+        size.label,
+        size.quantity,
+    )
 
 
-def _payload(line: LineAction) -> Row:
+def _payload(line: LineAction) -> dict[str, Any]:
     """Without the order number."""
     size = line.line
     return {"name": size.name, "label": size.label, "quantity": size.quantity}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, ClassVar
@@ -14,14 +14,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
 from order_sync.database_url import shown, without_secrets
+from order_sync.db.columnar import Columns
 from order_sync.errors import LockHeld, Unreachable
 from order_sync.rules.remembered import Remembered
 
 BUSY_TIMEOUT_S = 30  # how long a statement waits for a lock
 REMEMBERED = 2_048  # cells of a column that were made fit for the driver
 _PREPARED = "order_sync_prepared"  # what a connection remembers: type of a column -> its cells
-
-Columns = Mapping[str, Sequence[Any]]  # column name -> its cells, one for each row
 
 
 class Dialect(ABC):

@@ -35,8 +35,9 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from order_sync.db.columnar import Columns
 from order_sync.db.dialects import mssql_sessions
-from order_sync.db.dialects.base import Columns, Dialect, unreachable
+from order_sync.db.dialects.base import Dialect, unreachable
 from order_sync.db.dialects.mssql_rows import (
     BYTEWISE,
     POSITION,

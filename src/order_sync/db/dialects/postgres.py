@@ -35,9 +35,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from order_sync.db.columnar import Columns
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
-    Columns,
     Dialect,
     driver_cells,
     lock_held,

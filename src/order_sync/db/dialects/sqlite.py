@@ -46,9 +46,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, StaticPo
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
+from order_sync.db.columnar import Columns
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
-    Columns,
     Dialect,
     driver_cells,
     lock_held,
