@@ -142,7 +142,7 @@ def stage(place: Place) -> Result:
     watch = _Watch()
     spent: Counter[str] = Counter()
     staged: Counter[str] = Counter()
-    OrderReader.read = _timed(OrderReader.read, spent, "read")  # type: ignore[method-assign]
+    OrderReader.read_all = _timed(OrderReader.read_all, spent, "read")  # type: ignore[method-assign]
     load = _timed(staging.stage_columns, spent, "load")
 
     def counted(conn: Any, table: Any, columns: Any) -> Any:

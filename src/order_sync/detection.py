@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 
 from sqlalchemy import Connection
 
@@ -47,6 +48,7 @@ from order_sync.rules.values import size_key
 from order_sync.settings import SourceSettings
 
 AT_ONCE = 2_000  # order lines judged and compared together
+READ_AT_ONCE = 500  # rows of the source cleaned together
 LABEL_REFUSED = "label_refused"  # the board lacked a label that could not be created
 
 
@@ -295,12 +297,14 @@ class Detector:
         """Rows that have to be judged, some at a time; those of one key come together."""
         rows: list[JudgedRow] = []
         doubled: list[JudgedRow] = []
-        for raw, source_hash in reader.rows():
-            row = self._reader.read(raw)
-            if row is None:
-                found.blank_rows += 1
-                continue
-            (doubled if row.order_key in scope.doubled else rows).append((row, source_hash))
+        brought = reader.rows()
+        while some := [*islice(brought, READ_AT_ONCE)]:
+            read = self._reader.read_all([raw for raw, _ in some])
+            for row, (_, source_hash) in zip(read, some, strict=True):
+                if row is None:
+                    found.blank_rows += 1
+                    continue
+                (doubled if row.order_key in scope.doubled else rows).append((row, source_hash))
             if len(rows) >= AT_ONCE:
                 yield rows
                 rows = []

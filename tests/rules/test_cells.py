@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from order_sync.rules.cells import CellReader, CellReaders
+from order_sync.rules.cells import EMPTY, CellReader, CellReaders
 from order_sync.rules.changes import canonical
 from order_sync.rules.mapping import Kind, MappedColumn
 from order_sync.rules.values import REMEMBERED, clean_date, clean_number, clean_text
@@ -32,6 +32,21 @@ def test_a_cell_is_read_alike_whatever_was_read_before(kind, cells):
     for raw in [*cells, *cells]:
         value, finding = KINDS[kind](raw)
         assert repr(reader[type(raw)][raw]) == repr((value, canonical(value), finding))
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(Kind),
+    st.sampled_from([(), (("x", "1"),)]),
+    st.lists(st.lists(st.none() | CELLS, max_size=6), max_size=6)
+    | st.lists(st.lists(st.none() | st.decimals(allow_nan=True), max_size=6), max_size=6)
+    | st.lists(st.lists(st.none() | st.text("x1-. ", max_size=4), max_size=6), max_size=6),
+)
+def test_a_column_is_read_as_its_cells_are(kind, values, columns):
+    reader, single = CellReader(kind, values), CellReader(kind, values)
+    for column in [*columns, *columns]:
+        expected = [EMPTY if raw is None else single[type(raw)][raw] for raw in column]
+        assert list(map(repr, reader.read_all(column))) == list(map(repr, expected))
 
 
 def test_cells_that_have_no_hash_are_read():

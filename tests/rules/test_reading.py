@@ -145,6 +145,18 @@ def test_a_row_with_nothing_but_a_quantity_is_an_order_that_is_refused(mapping):
     assert "missing_key" in codes(read_order({"M": 12}, mapping))
 
 
+def test_rows_read_together_are_read_as_each_alone(mapping, row):
+    price = "CUSTOMER PRICE"
+    rows = [
+        row, {**row, price: Decimal("28.860")}, {**row, price: None}, {**row, price: "about 3"},
+        {**row, price: 7}, {**row, "CUSTOMER NAME": " greyson "}, {**row, "CUSTOMER NAME": None},
+        {**row, "ORDER TYPE": "CANCELLED"}, dict.fromkeys(row),
+    ]  # fmt: skip
+    lacking = {name: cell for name, cell in row.items() if name != price}
+    for together in (rows, [*rows, lacking], [lacking], []):
+        assert OrderReader(mapping).read_all(together) == [read_order(r, mapping) for r in together]
+
+
 def test_columns_the_board_lacks_change_neither_values_nor_hash(mapping, row):
     active = frozenset(c.title for c in mapping.columns) - {"ORDER QTY"}
     reader = OrderReader(mapping, active)

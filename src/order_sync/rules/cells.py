@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Dict
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from order_sync.rules.changes import canonical
 from order_sync.rules.mapping import Kind, MappedColumn
@@ -40,8 +41,7 @@ class CellReaders:
 class CellReader(dict[type, "_Cells"]):
     """`reader[type(raw)][raw]` is what any raw cell but NULL becomes.
 
-    Two look-ups and no call for a cell whose equal was read before. Equal cells of different types
-    are different cells.
+    Equal cells of different types are different cells.
     """
 
     def __init__(self, kind: Kind, values: tuple[tuple[str, str], ...]) -> None:
@@ -58,6 +58,18 @@ class CellReader(dict[type, "_Cells"]):
             cells = _NotRemembered(self._read)
         self[kind] = cells
         return cells
+
+    def read_all(self, column: Sequence[Any]) -> list[ReadCell]:
+        """What the raw cells of a column become: a look-up for each that was read before."""
+        kinds = set(map(type, column)) - {type(None)}
+        if not kinds:
+            return [EMPTY] * len(column)
+        if len(kinds) > 1:
+            return [EMPTY if raw is None else self[type(raw)][raw] for raw in column]
+        cells = self[kinds.pop()]
+        if type(cells) is _Cells:
+            return [*map(cells.__getitem__, column)]
+        return [EMPTY if raw is None else cells[raw] for raw in column]
 
     def _read(self, raw: object) -> ReadCell:
         if self._replacements:
