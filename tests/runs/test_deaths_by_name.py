@@ -128,10 +128,7 @@ NAMES: Cases = {
     # Staging
     "after detection, nothing staged": (FIRST, Death(f"{STAGE}._store_refusals", "before")),
     **around("what waited is staged anew", AFTER_A_DEATH, f"{STAGE}._take_over", moments="a"),
-    **around("staging", FIRST, f"{STAGE}._stage_batch", moments="c"),
-    "after one of two batches is staged": (
-        FIRST, Death(f"{STAGE}._stage_batch", "before", "JOHNNIE O"),
-    ),
+    **around("staging", FIRST, f"{STAGE}._stage_batches", moments="bc"),
     "after staging": (LATER, Death(f"{DB}.groups.want_groups", "before")),
     **around("groups are wanted", FIRST, f"{DB}.groups.want_groups", moments="a"),
     # Sending

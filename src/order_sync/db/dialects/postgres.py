@@ -38,6 +38,7 @@ from sqlalchemy.exc import DBAPIError
 from order_sync.db.columnar import Columns
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
+    REMEMBERED,
     Dialect,
     driver_cells,
     lock_held,
@@ -47,6 +48,7 @@ from order_sync.db.dialects.base import (
 from order_sync.db.dialects.postgres_copy import copy_text
 from order_sync.db.types import UtcDateTime
 from order_sync.errors import ConfigError, StaleFence
+from order_sync.rules.remembered import Remembered
 
 if TYPE_CHECKING:
     import psycopg
@@ -59,6 +61,7 @@ COPIED_AT_ONCE = 128 * 1024
 COPIED_AT_FIRST = 50  # rows, until it is known how long they are
 LOCK_TRIES, LOCK_WAIT_S = 5, 0.1
 _LOCK_SESSIONS = "order_sync_lock_sessions"  # execution option: board -> pid of its lock's session
+_COPIED = "order_sync_copied"  # execution option: see `_copied`
 _NO_FAST_PATH = "0A000"  # feature_not_supported: COPY into a table with row-level security
 
 # Text forms of values, which the source hash is made of, depend on these.
@@ -214,9 +217,14 @@ class Postgres(Dialect):
 
     def bulk_insert(self, conn: Connection, table: Table, columns: Columns) -> None:
         """By COPY; by INSERT where the table allows no COPY."""
+        copied = _copied(conn)
+        if table in copied:
+            self._copy(conn, table, columns)
+            return
         try:
             with conn.begin_nested():
                 self._copy(conn, table, columns)
+            copied.add(table)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _NO_FAST_PATH:
                 raise
@@ -346,6 +354,18 @@ def _lock_key(purpose: str, board_id: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
+def _copied(conn: Connection) -> set[Table]:
+    """Tables that rows were copied into in this transaction, for which a connection of ours lives.
+
+    Its lock on them keeps anybody from forbidding COPY before it has ended.
+    """
+    tables: set[Table] | None = conn.get_execution_options().get(_COPIED)
+    if tables is None:
+        tables = set()
+        conn.execution_options(**{_COPIED: tables})
+    return tables
+
+
 def _prepare_session(driver: Any, _record: object) -> None:
     """Settle what results depend on, and how text and dates travel."""
     _register_text(driver)
@@ -374,11 +394,20 @@ def _register_text(driver: Any) -> None:
 
     def lenient(loader: Any) -> type:
         class Lenient(loader):  # type: ignore[misc]
-            def load(self, data: Any) -> Any:
+            """Dates repeat themselves."""
+
+            def __init__(self, *given: Any) -> None:
+                super().__init__(*given)
+                self._known = Remembered(self._load, REMEMBERED)
+
+            def _load(self, data: bytes) -> Any:
                 try:
                     return super().load(data)
                 except DataError:
-                    return bytes(data).decode()
+                    return data.decode()
+
+            def load(self, data: Any) -> Any:
+                return self._known[bytes(data)]
 
         return Lenient
 
