@@ -139,21 +139,18 @@ def _stage_batches(
 ) -> None:  # fmt: skip
     """Batches of which the portions `numbers` are the rows."""
     batches.open_batches(conn, d.tables, d.run, new, "FULL_BATCH")
-    ids = [batch.batch_id for batch in new]
     last = 0
     for number in numbers:
-        last = _stage_portion(conn, d, portions[number], ids, last)
-    batches.reach(conn, d.tables, ids, BatchState.STAGING_LOADED)
+        last = _stage_portion(conn, d, portions[number], last)
+    batches.reach(conn, d.tables, [batch.batch_id for batch in new], BatchState.STAGING_LOADED)
 
 
-def _stage_portion(
-    conn: Connection, d: Delivery, portion: Portion, batch_ids: Sequence[str], after: int
-) -> int:
+def _stage_portion(conn: Connection, d: Delivery, portion: Portion, after: int) -> int:
     """Stage rows behind the staged row `after`; returns the last item row's id."""
     created = engine.now(conn)
     items = {**portion.items, "stg_created_date": [created] * count_rows(portion.items)}
     bad = staging.stage_columns(conn, d.tables.staging, items)
-    parents = staging.staged_ids(conn, d.tables, batch_ids, after)
+    parents = staging.staged_ids(conn, d.tables, [*set(items["stg_batch_id"])], after)
     lines = portion.lines
     if bad:
         refused_keys = {row["order_key"] for row, _ in bad}
