@@ -128,6 +128,7 @@ def test_groups_fold_and_stay_folded(filled, place):
 
     expect(_shown(page, "PO-2")).to_be_hidden()
     expect(_shown(page, "PO-3")).to_be_visible()
+    page.wait_for_function("sessionStorage.length > 0")  # a fold is told after it is shown
     page.reload()
     expect(_shown(page, "PO-2")).to_be_hidden()
 
