@@ -25,8 +25,8 @@ from order_sync.rules.states import BatchState, Biography
 
 log = structlog.get_logger()
 
-AT_ONCE = 500  # order lines whose rows are made together; those of two portions are in memory
-AT_MOST = 2_000  # order lines of several customers that are loaded in one transaction
+AT_ONCE = 1_000  # order lines whose rows are made together; those of two portions are in memory
+AT_MOST = 5_000  # order lines of several customers that are loaded in one transaction
 
 Portions = Ahead[Sequence[OrderAction], Portion]
 
