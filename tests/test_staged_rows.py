@@ -1,5 +1,10 @@
 """The rows to stage are made one portion ahead of the database, and keep what was tried before."""
 
+import gc
+import sys
+import weakref
+from collections import Counter
+from contextlib import suppress
 from threading import Event
 from types import SimpleNamespace
 
@@ -16,6 +21,10 @@ from .runs.world import order
 PATIENCE_S = 30
 
 
+class Made:
+    """Something that tells when it is gone."""
+
+
 def test_the_next_portion_is_made_while_one_is_loaded():
     made = {n: Event() for n in range(4)}
 
@@ -26,9 +35,37 @@ def test_the_next_portion_is_made_while_one_is_loaded():
     with Ahead(work, range(4)) as ahead:
         for number in range(3):
             assert ahead[number] == number * 10
+            assert not any(made[later].is_set() for later in range(number + 1, 4))
+            ahead.begin(number + 1)
             assert made[number + 1].wait(PATIENCE_S)
-            assert not any(made[later].is_set() for later in range(number + 2, 4))
         assert ahead[3] == 30
+        ahead.begin(4)  # there is none
+
+
+def test_no_portion_is_made_twice_or_kept_after_the_next_is_used():
+    counted: Counter[int] = Counter()
+
+    def work(number):
+        counted[number] += 1
+        return Made()
+
+    with Ahead(work, range(3)) as ahead:
+        first = weakref.ref(ahead[0])
+        ahead.begin(1)
+        ahead.begin(1)
+        second = ahead[1]
+        gc.collect()
+        assert first() is None
+        assert ahead[1] is second
+        assert counted == {0: 1, 1: 1}
+
+
+def test_turns_of_the_threads_are_short_only_while_portions_are_made():
+    before = sys.getswitchinterval()
+    with suppress(ValueError), Ahead(str, range(1)):
+        assert sys.getswitchinterval() < before
+        raise ValueError
+    assert sys.getswitchinterval() == before
 
 
 def test_a_portion_can_be_had_again_after_a_transaction_was_rolled_back():

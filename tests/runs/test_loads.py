@@ -51,7 +51,7 @@ def test_customers_that_are_loaded_together_have_their_own_batches(
     world: World, loads, monkeypatch, most, transactions
 ):
     monkeypatch.setattr(stage, "AT_MOST", most)
-    monkeypatch.setattr(stage, "AT_ONCE", 2)  # order lines of a customer in several portions
+    monkeypatch.setattr(stage, "PORTIONS", (1, 2))  # a customer's order lines in several
     world.has_orders(*ROWS)
 
     assert world.sync().exit_code == ExitCode.DONE

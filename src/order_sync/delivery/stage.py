@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import structlog
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 
 from order_sync.db import batches, engine, events, refused, staging
 from order_sync.db.batches import NewBatch
-from order_sync.db.columnar import count_rows, only
+from order_sync.db.columnar import Columns, count_rows, only
 from order_sync.db.events import OrderEvent
 from order_sync.db.refused import ErrorRow
 from order_sync.db.staging import StagedRow, Unit
@@ -25,7 +26,9 @@ from order_sync.rules.states import BatchState, Biography
 
 log = structlog.get_logger()
 
-AT_ONCE = 1_000  # order lines whose rows are made together; those of two portions are in memory
+# Order lines whose rows are made together, portion by portion; the last number repeats. The first
+# are few, so that the database has work early; those of two portions are in memory.
+PORTIONS = (250, 500, 1_000)
 AT_MOST = 5_000  # order lines of several customers that are loaded in one transaction
 
 Portions = Ahead[Sequence[OrderAction], Portion]
@@ -42,10 +45,11 @@ async def stage(delivery: Delivery, found: Detection) -> list[str]:
     new = [batches.NewBatch(customer) for customer in by_customer]
     loads: list[tuple[list[NewBatch], Iterable[int]]] = []  # and the places of their portions
     parts: list[Sequence[OrderAction]] = []
+    sizes = chain(PORTIONS, repeat(PORTIONS[-1]))
     for load in _together(new, by_customer):
         actions = [action for batch in load for action in by_customer[batch.customer]]
         begin = len(parts)
-        parts += staging.chunks(actions, AT_ONCE)
+        parts += _cut(actions, sizes)
         loads.append((load, range(begin, len(parts))))
     with Ahead(RowMaker(d, carried, new).portion, parts) as portions:
         for load, numbers in loads:
@@ -57,6 +61,14 @@ async def stage(delivery: Delivery, found: Detection) -> list[str]:
                     size_lines=sum(len(action.lines) for action in of_batch),
                 )  # fmt: skip
     return [batch.batch_id for batch in new]
+
+
+def _cut(actions: Sequence[OrderAction], sizes: Iterator[int]) -> Iterator[Sequence[OrderAction]]:
+    begin = 0
+    while begin < len(actions):
+        end = begin + next(sizes)
+        yield actions[begin:end]
+        begin = end
 
 
 def _together(
@@ -141,31 +153,45 @@ def _stage_batches(
     batches.open_batches(conn, d.tables, d.run, new, "FULL_BATCH")
     last = 0
     for number in numbers:
-        last = _stage_portion(conn, d, portions[number], last)
+        portion = portions[number]
+        last, lines = _stage_items(conn, d, portion, last)
+        portions.begin(number + 1)  # not before: here the database has most to do
+        _stage_lines(conn, d, portion, lines)
     batches.reach(conn, d.tables, [batch.batch_id for batch in new], BatchState.STAGING_LOADED)
 
 
-def _stage_portion(conn: Connection, d: Delivery, portion: Portion, after: int) -> int:
-    """Stage rows behind the staged row `after`; returns the last item row's id."""
+def _stage_items(
+    conn: Connection, d: Delivery, portion: Portion, after: int
+) -> tuple[int, Columns]:
+    """Stage order lines behind the staged row `after`.
+
+    Returns:
+        The id of the last one, and the size lines of those the database took.
+    """
     created = engine.now(conn)
     items = {**portion.items, "stg_created_date": [created] * count_rows(portion.items)}
-    bad = staging.stage_columns(conn, d.tables.staging, items)
+    refused_rows = staging.stage_columns(conn, d.tables.staging, items)
     parents = staging.staged_ids(conn, d.tables, [*set(items["stg_batch_id"])], after)
     lines = portion.lines
-    if bad:
-        refused_keys = {row["order_key"] for row, _ in bad}
-        lines = only(lines, [key not in refused_keys for key in lines["order_key"]])
+    if refused_rows:
+        _refuse(conn, d, refused_rows)
+        keys = {row["order_key"] for row, _ in refused_rows}
+        lines = only(lines, [key not in keys for key in lines["order_key"]])
     lines = {
         **lines,
         "stg_created_date": [created] * count_rows(lines),
         "stg_parent_stg_id": [*map(parents.get, lines["order_key"])],
     }
-    bad_lines = staging.stage_columns(conn, d.tables.staging_subitems, lines)
-    refused.store_errors(
-        conn, d.tables, d.run, [_not_stored(row, why) for row, why in (*bad, *bad_lines)]
-    )
+    return max(parents.values(), default=after), lines
+
+
+def _stage_lines(conn: Connection, d: Delivery, portion: Portion, lines: Columns) -> None:
+    _refuse(conn, d, staging.stage_columns(conn, d.tables.staging_subitems, lines))
     events.add_events(conn, d.tables, d.run, portion.notes)
-    return max(parents.values(), default=after)
+
+
+def _refuse(conn: Connection, d: Delivery, rows: Iterable[tuple[dict[str, Any], str]]) -> None:
+    refused.store_errors(conn, d.tables, d.run, [_not_stored(row, why) for row, why in rows])
 
 
 def _not_stored(row: dict[str, Any], why: str) -> ErrorRow:

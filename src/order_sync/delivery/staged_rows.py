@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -30,6 +31,9 @@ Carried = dict[tuple[str, str | None], StagedRow]
 
 _CREATE = Operation.CREATE  # to look a member up takes long, until Python 3.12
 _NO_ATTEMPTS: Cells = (0, None)
+# While a portion is made, the thread that loads waits so long for its turn after each answer of the
+# database: with the 5 ms that Python gives, the database would have nothing to do meanwhile.
+_TURN_S = 0.001
 _REMEMBERED = 4_096  # rows of new size lines that are made once: orders repeat quantities
 
 
@@ -181,7 +185,7 @@ class RowMaker:
 
 
 class Ahead(Generic[A, R]):
-    """The results of `work` on each of `parts`; while one is used, the next is made.
+    """The results of `work` on each of `parts`; while one is used, the next can be made.
 
     Any part may be asked for again. An error of `work` is raised where its result is asked for.
     """
@@ -193,26 +197,26 @@ class Ahead(Generic[A, R]):
         self._made: dict[int, Future[R]] = {}
 
     def __enter__(self) -> Ahead[A, R]:
+        self._turn_before = sys.getswitchinterval()
+        sys.setswitchinterval(_TURN_S)
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:  # fmt: skip
+        sys.setswitchinterval(self._turn_before)
         self._thread.shutdown(cancel_futures=True)
 
     def __getitem__(self, number: int) -> R:
-        result = self._future(number).result()
-        following = number + 1
-        wanted = [number, following] if following < len(self._parts) else [number]
-        self._made = {n: self._future(n) for n in wanted}
-        return result
+        self.begin(number)
+        self._made = {n: made for n, made in self._made.items() if n >= number}
+        return self._made[number].result()
 
-    def _future(self, number: int) -> Future[R]:
-        made = self._made.get(number)
-        if made is None:
-            made = self._thread.submit(self._work, self._parts[number])
-        return made
+    def begin(self, number: int) -> None:
+        """Let a part be made, if there is one; nobody waits for it yet."""
+        if number not in self._made and number < len(self._parts):
+            self._made[number] = self._thread.submit(self._work, self._parts[number])
 
 
 def _open(document: dict[str, Any]) -> str:
