@@ -122,10 +122,10 @@ def staged_rows(place: Place) -> StagedRows:
     mapping, caught = wide_mapping(place.columns), StagedRows()
     tables, load = build_tables(mapping), staging.stage_columns
 
-    def catching(conn: Any, table: Any, columns: Any) -> Any:
+    def catching(conn: Any, table: Any, columns: Any, *more: Any) -> Any:
         into = caught.items if table.name == tables.staging.name else caught.lines
         into.extend(row_at(columns, place) for place in range(count_rows(columns)))
-        return load(conn, table, columns)
+        return load(conn, table, columns, *more)
 
     staging.stage_columns = catching
     run_sync(place.settings(), mapping, Filters(), _Watch())
@@ -145,8 +145,8 @@ def stage(place: Place) -> Result:
     OrderReader.read_all = _timed(OrderReader.read_all, spent, "read")  # type: ignore[method-assign]
     load = _timed(staging.stage_columns, spent, "load")
 
-    def counted(conn: Any, table: Any, columns: Any) -> Any:
-        refused = load(conn, table, columns)
+    def counted(conn: Any, table: Any, columns: Any, *more: Any) -> Any:
+        refused = load(conn, table, columns, *more)
         staged[table.name] += count_rows(columns) - len(refused)
         return refused
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 PURPOSES = {
     "staging": "Work in hand: one row per action on an order line. Changed only by a run.",
-    "staging_subitems": "Work in hand: one row per action on a size line.",
+    "staging_subitems": "Work in hand: one row per action on a size line. On PostgreSQL "
+    "there is `stg_lone_batch_id`, too, which the database fills in: the batch of a size line "
+    "without a staged order line above.",
     "production": "What the board is known to hold: one row per item.",
     "production_subitems": "What the board is known to hold: one row per subitem.",
     "errors": "Every refused order line. A row is open while `resolved_date` is empty; there is "

@@ -6,11 +6,12 @@ import multiprocessing
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from order_sync.db import engine, refused, upgrade
 from order_sync.db.engine import Database
+from order_sync.db.line_keys import LONE_BATCH
 from order_sync.db.refused import ErrorRow
 from order_sync.db.schema import build_tables
 from order_sync.db.staging import Unit
@@ -19,7 +20,7 @@ from order_sync.profile import RESERVED_FIELDS, load_profile
 from order_sync.rules.mapping import Kind, MappedColumn
 from order_sync.rules.states import RowState
 
-from .helpers import item_row, stage_items, start
+from .helpers import item_row, line_row, stage_items, stage_rows, start
 
 NAMES = {
     "STG_MON_CustMasterSchedule", "STG_MON_CustMasterSchedule_Subitems",
@@ -48,7 +49,10 @@ def test_every_mapped_column_is_a_real_column_in_staging_and_production(state, s
 
 def test_the_database_holds_exactly_the_columns_of_the_model(state, tables):
     for table in tables.metadata.sorted_tables:
-        assert columns_in(state, table.name) == [column.name for column in table.columns]
+        own = [column.name for column in table.columns]
+        if table is tables.staging_subitems and state.engine.dialect.name == "postgresql":
+            own.append(LONE_BATCH)
+        assert columns_in(state, table.name) == own
 
 
 def test_creating_twice_changes_nothing(state, tables):
@@ -168,6 +172,39 @@ def test_one_order_line_stands_in_staging_only_once_while_it_is_live(state, tabl
 
     with pytest.raises(IntegrityError):
         state.run(stage_twice)
+
+
+@pytest.mark.parametrize("wrong", ["batch", "batch of another run", "parent", "parent's batch"])
+@pytest.mark.parametrize("below", [True, False])
+def test_a_size_line_belongs_to_a_batch_of_its_run(state, tables, shipped, wrong, below):
+    """Whether it is staged below its order line or stands alone."""
+    if not below and wrong.startswith("parent"):
+        pytest.skip("it has none")
+    if wrong == "parent's batch" and state.engine.dialect.name != "postgresql":
+        pytest.skip("batch and parent are two keys here")
+    items, lines = tables.staging, tables.staging_subitems
+
+    def stage(conn):
+        runs = [start(conn, tables, shipped) for _ in range(2)]
+        batches = [stage_items(conn, tables, run, key) for run, key in zip(runs, "ab", strict=True)]
+        parents = [*conn.execute(select(items.c.stg_id).order_by(items.c.order_key)).scalars()]
+        parent = parents[0] if below else None
+        good = [line_row(conn, runs[0], batches[0], "a", "S", parent)]
+        assert stage_rows(conn, lines, good) == []
+        bad = (
+            line_row(conn, runs[0], batches[0], "a", "M", parent)
+            | {
+                "batch": {"stg_batch_id": "?"},
+                "batch of another run": {"stg_batch_id": batches[1]},
+                "parent": {"stg_parent_stg_id": parents[1] + 1},
+                "parent's batch": {"stg_parent_stg_id": parents[1]},
+            }[wrong]
+        )
+        return stage_rows(conn, lines, [bad])
+
+    ((row, why),) = state.run(stage)
+    assert row["size_key"] == "m"
+    assert "foreign key" in why.lower()
 
 
 @pytest.mark.parametrize("state_name", [RowState.SENDING, RowState.API_SUCCESS])

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from order_sync.db import engine, groups, known, promotion, refused, runs, staging
+from order_sync.db.columnar import by_column
 from order_sync.db.refused import ErrorRow
 from order_sync.db.staging import Outcome, Unit
 from order_sync.errors import InvalidTransition, LockHeld, StaleFence
@@ -55,6 +56,21 @@ def test_a_row_the_database_refuses_stands_alone_and_the_others_load(state, tabl
     assert "not-null" in bad[0][1].lower().replace(" ", "-")
     assert len(bad[0][1].splitlines()) == 1  # order data belongs in no message
     assert sorted(there) == list("abcdfgh")
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_something_else_can_be_done_while_rows_load(state, tables, shipped, count):
+    called = []
+
+    def stage(conn):
+        run = start(conn, tables, shipped)
+        batch = stage_items(conn, tables, run)
+        rows = by_column([item_row(conn, run, batch, f"a{number}") for number in range(count)])
+        staging.stage_columns(conn, tables.staging, rows, lambda: called.append(True))
+        return len(states(conn, tables))
+
+    assert state.run(stage) == count
+    assert called
 
 
 def test_cells_load_as_they_are_however_often_they_repeat(state, tables, shipped):

@@ -9,21 +9,27 @@ import sys
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from order_sync.db import engine, runs, upgrade
+from order_sync.db.line_keys import BATCH_AND_RUN, LINE, LONE_BATCH
 from order_sync.db.migrations import newest, run_revisions
-from order_sync.db.schema import BATCH_AND_RUN, SCHEMA_VERSION, build_tables
+from order_sync.db.schema import SCHEMA_VERSION, build_tables
 
-from .helpers import BOARD, start
+from .helpers import BOARD, line_row, stage_items, stage_rows, start
 
 # What versions 2 and 3 have that version 1 had not.
 SINCE_1 = {
     "change_type", "moving_to", "resolution_note", "orders_updated", "orders_archived",
     "subitems_updated", "calls_per_day", "waits",
 }  # fmt: skip
-NEWER_INDEXES = ("_order", "_decided", "_sent", "_BatchProcessing_status", "_of_run")
+NEWER_INDEXES = (
+    "_order", "_decided", "_sent", "_BatchProcessing_status", "_of_run", "_of_batch",
+)  # fmt: skip
+# Of staged rows on PostgreSQL: each points to its batch by one key.
+ITEM_KEYS = [BATCH_AND_RUN]
+LINE_KEYS = [(LONE_BATCH, "stg_run_id"), (LINE, *BATCH_AND_RUN)]
 UPGRADE_AND_DIE = """
 import os, sys
 from sqlalchemy import event
@@ -57,6 +63,11 @@ def statements_of_version_1(tables, dialect):
         lines = re.split(r",\s*\n", created)
         lines = [older for line in lines for older in keys_of_version_1(line)]
         older = [line for line in lines if not any(word in line for word in SINCE_1)]
+        if table is tables.staging_subitems and dialect.name == "postgresql":
+            older += [
+                f'FOREIGN KEY(stg_parent_stg_id) REFERENCES "{tables.staging.name}" (stg_id)',
+                *TWO_KEYS,
+            ]
         yield ",\n".join(older) + "\n)"
         for index in table.indexes:
             taken = {constraint.name for constraint in table.constraints}
@@ -68,16 +79,19 @@ def keys_of_version_1(line):
     """Staged rows pointed to batch and run by two keys."""
     if "FOREIGN KEY(stg_batch_id, stg_run_id)" not in line:
         return [line]
-    return [
-        'FOREIGN KEY(stg_batch_id) REFERENCES "MON_BatchProcessing" (batch_id)',
-        'FOREIGN KEY(stg_run_id) REFERENCES "MON_SyncRuns" (run_id)',
-    ]
+    return TWO_KEYS
 
 
-def keys_to_batch_and_run(database, table):
+TWO_KEYS = [
+    'FOREIGN KEY(stg_batch_id) REFERENCES "MON_BatchProcessing" (batch_id)',
+    'FOREIGN KEY(stg_run_id) REFERENCES "MON_SyncRuns" (run_id)',
+]
+
+
+def keys_of(database, table):
     keys = inspect(database.engine).get_foreign_keys(table.name)
     found = {tuple(key["constrained_columns"]) for key in keys}
-    return sorted(columns for columns in found if columns[0] in BATCH_AND_RUN)
+    return sorted(columns for columns in found if columns != ("stg_request_id",))
 
 
 @pytest.fixture
@@ -131,13 +145,48 @@ def test_version_1_becomes_todays_with_every_row(version_1, tables):
 
 @pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 def test_staged_rows_point_to_a_batch_of_their_run(version_1, tables):
-    for table in (tables.staging, tables.staging_subitems):
-        assert keys_to_batch_and_run(version_1, table) == [("stg_batch_id",), ("stg_run_id",)]
+    items, lines = tables.staging, tables.staging_subitems
+    two = [("stg_batch_id",), ("stg_run_id",)]
+    before = [two, [two[0], (LINE,), two[1]]]
+    assert [keys_of(version_1, items), keys_of(version_1, lines)] == before
     version_1.run(lambda conn: upgrade.upgrade(conn, tables))
     is_sqlite = version_1.engine.dialect.name == "sqlite"
-    kept = [("stg_batch_id",), ("stg_run_id",)] if is_sqlite else [BATCH_AND_RUN]
-    for table in (tables.staging, tables.staging_subitems):
-        assert keys_to_batch_and_run(version_1, table) == kept
+    after = before if is_sqlite else [ITEM_KEYS, LINE_KEYS]
+    assert [keys_of(version_1, items), keys_of(version_1, lines)] == after
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_size_lines_of_version_5_keep_what_they_belong_to(database, tables, shipped):
+    items, lines = tables.staging, tables.staging_subitems
+
+    def rows(conn):
+        return sorted(conn.execute(select(lines.c.size_key, lines.c[LINE], lines.c.stg_batch_id)))
+
+    def version_5(conn):
+        upgrade.ensure_tables(conn, tables)
+        for key in inspect(conn).get_foreign_keys(lines.name):
+            if key["constrained_columns"] != ["stg_request_id"]:
+                engine.run_sql(conn, f'ALTER TABLE "{lines.name}" DROP CONSTRAINT "{key["name"]}"')
+        for statement in (
+            f'ALTER TABLE "{lines.name}" DROP COLUMN "{LONE_BATCH}"',
+            f'DROP INDEX "ux_{items.name}_of_batch"',
+            f'ALTER TABLE "{lines.name}" ADD FOREIGN KEY ({LINE}) REFERENCES "{items.name}"',
+            f'ALTER TABLE "{lines.name}" ADD FOREIGN KEY (stg_batch_id, stg_run_id)'
+            ' REFERENCES "MON_BatchProcessing" (batch_id, run_id)',
+        ):
+            engine.run_sql(conn, statement)
+        conn.execute(tables.schema_version.update().values(version=5))
+        run = start(conn, tables, shipped)
+        batch = stage_items(conn, tables, run, "a", "b")
+        (parent, *_) = conn.execute(select(items.c.stg_id).order_by(items.c.stg_id)).scalars()
+        given = [line_row(conn, run, batch, "a", "S", parent), line_row(conn, run, batch, "c", "M")]
+        assert stage_rows(conn, lines, given) == []
+        return rows(conn)
+
+    before = database.run(version_5)
+    database.run(lambda conn: upgrade.upgrade(conn, tables))
+    assert keys_of(database, lines) == LINE_KEYS
+    assert database.run(rows) == before
 
 
 def test_a_further_profile_and_an_upgrade_at_once(version_1, tables, shipped):

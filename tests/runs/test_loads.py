@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import pytest
 
 from order_sync.delivery import stage
+from order_sync.delivery.staged_rows import Ahead
 from order_sync.errors import ExitCode, Unreachable
 
 from .world import World, order
@@ -62,6 +64,31 @@ def test_customers_that_are_loaded_together_have_their_own_batches(
     ]  # fmt: skip
     world.assert_board_equals_source(ROWS)
     world.assert_nothing_left_to_do()
+
+
+@pytest.mark.databases
+def test_the_next_portion_is_made_while_one_is_loaded(world: World, monkeypatch):
+    monkeypatch.setattr(stage, "PORTIONS", (2,))
+    seen = []
+    begin, load = Ahead.begin, stage._stage_lines
+
+    def begins(ahead, number):
+        seen.append(f"make {number}")
+        begin(ahead, number)
+
+    def loads_lines(*given):
+        load(*given)
+        seen.append("loaded")
+
+    monkeypatch.setattr(Ahead, "begin", begins)
+    monkeypatch.setattr(stage, "_stage_lines", loads_lines)
+    world.has_orders(*(order(f"GRE-{number}") for number in range(4)))
+
+    assert world.sync().exit_code == ExitCode.DONE
+
+    assert [what for what, _ in groupby(seen)] == [
+        "make 0", "make 1", "loaded", "make 1", "make 2", "loaded",
+    ]  # fmt: skip
 
 
 def test_when_the_second_load_fails_the_first_waits_for_the_next_run(

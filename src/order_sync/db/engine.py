@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from order_sync.db.columnar import Columns, by_column, count_rows
 from order_sync.db.dialects import dialect_of, dialect_of_url, safe_url
-from order_sync.db.dialects.base import quoted, unreachable
+from order_sync.db.dialects.base import Meanwhile, quoted, unreachable
 from order_sync.errors import SyncError, Unreachable
 
 __all__ = ["COMMIT_TRIES", "Database", "board_lock", "quoted", "safe_url"]
@@ -166,12 +166,20 @@ def bulk_insert(conn: Connection, table: Table, rows: Sequence[dict[str, Any]]) 
     insert_columns(conn, table, by_column(rows))
 
 
-def insert_columns(conn: Connection, table: Table, columns: Columns) -> None:
-    """`bulk_insert` of rows that come column by column."""
+def insert_columns(
+    conn: Connection, table: Table, columns: Columns, meanwhile: Meanwhile = lambda: None
+) -> None:
+    """`bulk_insert` of rows that come column by column.
+
+    Args:
+        meanwhile: called, perhaps again, when there is the most time for something else.
+    """
     if count_rows(columns):
         # A column that no row fills is left out: to name it costs as much as to fill it.
         filled = {n: cells for n, cells in columns.items() if any(map(is_not, cells, repeat(None)))}
-        dialect_of(conn).bulk_insert(conn, table, filled or dict(islice(columns.items(), 1)))
+        dialect_of(conn).bulk_insert(
+            conn, table, filled or dict(islice(columns.items(), 1)), meanwhile
+        )
 
 
 def upsert(

@@ -27,6 +27,7 @@ from sqlalchemy.sql.type_api import TypeEngine
 
 from order_sync.db import side_tables
 from order_sync.db.conditions import both_or_neither, live, shorten_names, state_check
+from order_sync.db.line_keys import BATCH_AND_RUN, one_key_on_postgres
 from order_sync.db.types import (
     Price,
     UtcDateTime,
@@ -47,8 +48,7 @@ from order_sync.rules.states import (
 )
 
 IS_WARNING = "level = 'warning'"  # condition of an index, so queries have to say it the same way
-SCHEMA_VERSION = 5
-BATCH_AND_RUN = ("stg_batch_id", "stg_run_id")  # what a staged row belongs to
+SCHEMA_VERSION = 6
 
 _KIND_TYPES: dict[Kind, TypeEngine[Any]] = {
     Kind.TEXT: long_text(),
@@ -85,12 +85,14 @@ def build_tables(mapping: Mapping) -> Tables:
     batches = _batches(meta)
     requests = _requests(meta)
     staging = _staging(meta, mapping)
+    lines = _staging_subitems(meta, mapping, staging)
+    one_key_on_postgres(lines, staging)
     tables = Tables(
         metadata=meta,
         schema_version=side_tables.schema_version(meta),
         source_marks=side_tables.source_marks(meta),
         staging=staging,
-        staging_subitems=_staging_subitems(meta, mapping, staging),
+        staging_subitems=lines,
         production=_production(meta, mapping),
         production_subitems=_production_subitems(meta, mapping),
         errors=_errors(meta, mapping.tables.errors),

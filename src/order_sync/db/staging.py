@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from order_sync.db import engine
 from order_sync.db.columnar import Columns, count_rows, part, row_at
+from order_sync.db.dialects.base import Meanwhile
 from order_sync.db.runs import RequestRef, RunRef
 from order_sync.db.schema import Tables
 from order_sync.errors import InvalidTransition
@@ -81,18 +82,22 @@ def id_column(unit: Unit) -> str:
 
 
 def stage_columns(
-    conn: Connection, table: Table, columns: Columns
+    conn: Connection, table: Table, columns: Columns, meanwhile: Meanwhile = lambda: None
 ) -> list[tuple[dict[str, Any], str]]:
     """Bulk-load rows; returns those the database refused, each with its reason.
 
     A refused chunk is halved until the guilty rows stand alone, so the others load.
+
+    Args:
+        meanwhile: called, perhaps again, when there is the most time for something else.
     """
     rows = count_rows(columns)
     if not rows:
+        meanwhile()
         return []
     try:
         with conn.begin_nested():
-            engine.insert_columns(conn, table, columns)
+            engine.insert_columns(conn, table, columns, meanwhile)
     except DBAPIError as error:
         if engine.is_passing(conn, error):
             raise  # busy or full is no fault of a row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from order_sync.db import batches, engine, events, refused, staging
 from order_sync.db.batches import NewBatch
 from order_sync.db.columnar import Columns, count_rows, only
+from order_sync.db.dialects.base import Meanwhile
 from order_sync.db.events import OrderEvent
 from order_sync.db.refused import ErrorRow
 from order_sync.db.staging import StagedRow, Unit
@@ -155,8 +157,7 @@ def _stage_batches(
     for number in numbers:
         portion = portions[number]
         last, lines = _stage_items(conn, d, portion, last)
-        portions.begin(number + 1)  # not before: here the database has most to do
-        _stage_lines(conn, d, portion, lines)
+        _stage_lines(conn, d, portion, lines, partial(portions.begin, number + 1))
     batches.reach(conn, d.tables, [batch.batch_id for batch in new], BatchState.STAGING_LOADED)
 
 
@@ -185,8 +186,10 @@ def _stage_items(
     return max(parents.values(), default=after), lines
 
 
-def _stage_lines(conn: Connection, d: Delivery, portion: Portion, lines: Columns) -> None:
-    _refuse(conn, d, staging.stage_columns(conn, d.tables.staging_subitems, lines))
+def _stage_lines(
+    conn: Connection, d: Delivery, portion: Portion, lines: Columns, meanwhile: Meanwhile
+) -> None:
+    _refuse(conn, d, staging.stage_columns(conn, d.tables.staging_subitems, lines, meanwhile))
     events.add_events(conn, d.tables, d.run, portion.notes)
 
 

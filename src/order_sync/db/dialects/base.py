@@ -23,6 +23,9 @@ REMEMBERED = 2_048  # cells of a column that were made fit for the driver
 _PREPARED = "order_sync_prepared"  # what a connection remembers: type of a column -> its cells
 
 
+Meanwhile = Callable[[], object]
+
+
 class Dialect(ABC):
     """One kind of database. Functions that take a connection never end its transaction."""
 
@@ -96,8 +99,14 @@ class Dialect(ABC):
         """The database's clock, not the beginning of the transaction."""
 
     @abstractmethod
-    def bulk_insert(self, conn: Connection, table: Table, columns: Columns) -> None:
-        """Insert rows by the driver's fast path."""
+    def bulk_insert(
+        self, conn: Connection, table: Table, columns: Columns, meanwhile: Meanwhile
+    ) -> None:
+        """Insert rows by the driver's fast path.
+
+        Args:
+            meanwhile: called, perhaps again, when there is the most time for something else.
+        """
 
     @abstractmethod
     def upsert(

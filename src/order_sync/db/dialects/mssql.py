@@ -37,7 +37,7 @@ from sqlalchemy.exc import DBAPIError
 
 from order_sync.db.columnar import Columns
 from order_sync.db.dialects import mssql_sessions
-from order_sync.db.dialects.base import Dialect, unreachable
+from order_sync.db.dialects.base import Dialect, Meanwhile, unreachable
 from order_sync.db.dialects.mssql_rows import (
     BYTEWISE,
     POSITION,
@@ -193,13 +193,16 @@ class SqlServer(Dialect):
         ).scalar_one()
         return at.replace(tzinfo=UTC)
 
-    def bulk_insert(self, conn: Connection, table: Table, columns: Columns) -> None:
+    def bulk_insert(
+        self, conn: Connection, table: Table, columns: Columns, meanwhile: Meanwhile
+    ) -> None:
         """As one JSON parameter.
 
         An error here ends the statement, not the transaction, so that the caller's savepoint can
         take it back: the setting is that of this batch alone. What SQL Server would refuse by
         ending the transaction all the same is refused before it is sent.
         """
+        meanwhile()
         given = [(table.c[name], cells) for name, cells in columns.items()]
         unfit = misfit(given)
         if unfit is not None:

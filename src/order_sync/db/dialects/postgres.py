@@ -40,6 +40,7 @@ from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
     REMEMBERED,
     Dialect,
+    Meanwhile,
     driver_cells,
     lock_held,
     quoted,
@@ -215,24 +216,27 @@ class Postgres(Dialect):
         at: datetime = conn.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return at.astimezone(UTC)
 
-    def bulk_insert(self, conn: Connection, table: Table, columns: Columns) -> None:
+    def bulk_insert(
+        self, conn: Connection, table: Table, columns: Columns, meanwhile: Meanwhile
+    ) -> None:
         """By COPY; by INSERT where the table allows no COPY."""
         copied = _copied(conn)
         if table in copied:
-            self._copy(conn, table, columns)
+            self._copy(conn, table, columns, meanwhile)
             return
         try:
             with conn.begin_nested():
-                self._copy(conn, table, columns)
+                self._copy(conn, table, columns, meanwhile)
             copied.add(table)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _NO_FAST_PATH:
                 raise
             log.warning("COPY is not possible, rows are inserted slowly", table=table.name)
+            meanwhile()
             rows = zip(*columns.values(), strict=True)
             conn.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
 
-    def _copy(self, conn: Connection, table: Table, columns: Columns) -> None:
+    def _copy(self, conn: Connection, table: Table, columns: Columns, meanwhile: Meanwhile) -> None:
         target = quoted(table.name)
         if table.schema:
             target = f"{quoted(table.schema)}.{target}"
@@ -246,6 +250,7 @@ class Postgres(Dialect):
                 copy.write(written)
                 start += count
                 count = max(1, count * COPIED_AT_ONCE // len(written))
+            meanwhile()  # whoever works now takes nothing from making and sending the pieces
 
     def upsert(
         self, conn: Connection, table: Table, names: Sequence[str], source: Select[Any], *,

@@ -50,6 +50,7 @@ from order_sync.db.columnar import Columns
 from order_sync.db.dialects.base import (
     BUSY_TIMEOUT_S,
     Dialect,
+    Meanwhile,
     driver_cells,
     lock_held,
     quoted,
@@ -171,7 +172,10 @@ class Sqlite(Dialect):
         raw = conn.exec_driver_sql("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')").scalar_one()
         return datetime.fromisoformat(raw).replace(tzinfo=UTC)
 
-    def bulk_insert(self, conn: Connection, table: Table, columns: Columns) -> None:
+    def bulk_insert(
+        self, conn: Connection, table: Table, columns: Columns, meanwhile: Meanwhile
+    ) -> None:
+        meanwhile()
         names = tuple(columns)
         rows = zip(*driver_cells(conn, table, columns), strict=True)
         most = min(ROWS_AT_ONCE, MOST_PARAMETERS // len(names))

@@ -3,7 +3,8 @@
 from alembic import op
 from sqlalchemy import inspect
 
-from order_sync.db.schema import BATCH_AND_RUN, Tables
+from order_sync.db.line_keys import BATCH_AND_RUN
+from order_sync.db.schema import Tables
 
 revision = "0005"
 down_revision = "0004"
