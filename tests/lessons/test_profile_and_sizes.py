@@ -83,6 +83,8 @@ def test_created_tables_never_lack_a_key_a_check_or_an_index(world):
     for table in build_tables(MAPPING).metadata.sorted_tables:
         assert "PRIMARY KEY" in made[table.name], table.name
         for index in table.indexes:
+            if str(index.name).endswith("_of_batch"):
+                continue  # PostgreSQL alone needs it
             assert index.name in made or str(index.name) in made[table.name], index.name
         for constraint in table.constraints:
             if constraint.name and not constraint.name.startswith("ix_"):
