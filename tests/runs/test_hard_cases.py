@@ -20,6 +20,7 @@ from order_sync.progress import Silent
 from order_sync.rules.filters import Filters
 from order_sync.sync import run_sync
 
+from .dying import KILLED, SEND, Death, start
 from .world import MAPPING, order
 
 pytestmark = pytest.mark.databases
@@ -88,7 +89,8 @@ def test_another_profile_on_the_board_does_not_settle_our_doubts(world):
     second = world.folder / "second.toml"
     second.write_text(text.replace('suffix = "CustMasterSchedule"', 'suffix = "Second"'))
     world.has_orders(GREYSON)
-    world.sync_that_dies("before-send", 11)  # the intent of its items is stored
+    intent = Death(SEND, "before", "create_items")  # it is stored, and nobody knows its outcome
+    assert start(world.environ, world.folder, ["sync"], intent).ended()[0] == KILLED
     assert world.query("SELECT stg_status FROM STG_MON_CustMasterSchedule") == [("SENDING",)]
     world.execute('CREATE TABLE "OTHERS" AS SELECT * FROM ORDERS_UNIFIED')
     world.execute("UPDATE OTHERS SET \"AAG ORDER NUMBER\" = 'JOO-9'")

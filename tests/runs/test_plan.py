@@ -16,6 +16,7 @@ from order_sync.outcome import Plan, RunReport
 from order_sync.rules.filters import Filters
 from order_sync.rules.states import ChangeType, Operation
 
+from .dying import KILLED, SEND, Death, start
 from .world import World, order
 
 JOHNNIE, RHYTHM = {"CUSTOMER NAME": "JOHNNIE O"}, {"CUSTOMER NAME": "RHYTHM"}
@@ -362,7 +363,8 @@ def test_a_plan_says_which_orders_are_written_whole_or_taken_over(world):
 
 def test_orders_in_doubt_are_counted_and_not_planned(world):
     world.has_orders(*GREYSONS)
-    world.sync_that_dies("after-write", 15)
+    intent = Death(SEND, "before", "create_items")  # it is stored, and nobody knows its outcome
+    assert start(world.environ, world.folder, ["sync"], intent).ended()[0] == KILLED
     assert world.query("SELECT DISTINCT stg_status FROM STG_MON_CustMasterSchedule") == [
         ("SENDING",)
     ]
